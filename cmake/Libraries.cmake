@@ -1,0 +1,15 @@
+# Everything we link, as imported targets. Debian 12 and 13 package names are in
+# deploy/packages.sh; why each was chosen is in docs/dependencies.md.
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+
+pkg_check_modules(UV REQUIRED IMPORTED_TARGET libuv>=1.44)
+pkg_check_modules(JSONC REQUIRED IMPORTED_TARGET json-c>=0.16)
+pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium>=1.0.18)
+pkg_check_modules(HIREDIS REQUIRED IMPORTED_TARGET hiredis>=0.14)
+pkg_check_modules(LWS REQUIRED IMPORTED_TARGET libwebsockets>=4.1.6)
+pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq>=15)
+
+# NNG ships a CMake config and no pkg-config file.
+find_package(nng 1.5.2 CONFIG REQUIRED)

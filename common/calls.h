@@ -1,0 +1,181 @@
+/*
+ * Bodies of the CALL rows of contract.def and of the events on the bus, as typed
+ * put/get pairs: both sides of every call use the same two functions. A list is
+ * a u32 count followed by that many items. A get reads from an rd whose failure
+ * is sticky: ask rd_done() at the end. Pure; any thread.
+ *
+ *  call               request                            reply
+ *  check_token        32 bytes: SHA-256 of the token     frame.user, frame.token,
+ *                                                        frame.seq = expiry (unix
+ *                                                        ms); ERR_TOKEN_UNKNOWN,
+ *                                                        ERR_TOKEN_EXPIRED
+ *  user_info          frame.user, frame.token            list of chat_mark, then a
+ *                                                        blob: the JSON frame;
+ *                                                        ERR_TOKEN_*
+ *  catch_up           frame.user; catch_up_head, list    u8 more, list of
+ *                     of chat_known                      catch_up_part
+ *  report_delivered   frame.chat; list of                none
+ *                     delivered_mark
+ *  check_held_tokens  list of uuid                       list of u64: expiry (unix
+ *                                                        ms), 0 where revoked
+ *  sessions_changed   session_head, list of              none
+ *                     session_change
+ *  heartbeat          session_head (complete false)      ERR_NOT_FOUND: register
+ *                                                        all sessions again
+ *  who_is_online      list of uuid                       list of u8, 1 online
+ *  presence_changed   list of presence_change            none
+ *
+ * Contract requests: the body is the client's frame as it came. frame.seq of a
+ * chat_messages_read is the highest seq of that chat up to which everything was
+ * written to the session (0: unknown, read all). Replies carry the JSON frame
+ * for the client as body, also when status is an error (status is then for
+ * metrics and the abuse count); frame.chat and frame.seq of the reply:
+ *   send_message          chat and seq of the message
+ *   open_chat             chat and last_seq of the chat_info
+ *   create_private_chat   chat and last_seq of it: the session knows it now
+ * HTTP calls: JSON in, JSON out, status by err.def's HTTP column (a successful
+ * register is 201).
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef COMMON_CALLS_H
+#define COMMON_CALLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/attr.h"
+#include "common/buf.h"
+#include "common/uuid.h"
+
+#define TOKEN_HASH_LEN 32
+
+/* A chat of the user as a snapshot holds it. */
+struct chat_mark {
+	struct uuid chat;
+	uint64_t last_seq;
+	uint64_t delivered_seq; /* the user's own watermark */
+};
+
+/* catch_up: what is asked beyond the listed chats. */
+struct catch_up_head {
+	bool all_chats;   /* the list is all the session knows: also tell which
+	                   * chats were gained and which lost */
+	uint32_t away_ms; /* also tell what was read and delivered in the last so
+	                   * many ms; 0: do not */
+};
+
+struct chat_known {
+	struct uuid chat;
+	uint64_t after_seq; /* wants what is above */
+	bool known;         /* false: wants private_chat_created (or chat_added)
+	                     * first, then what followed the user's joining */
+};
+
+enum catch_up_kind {
+	PART_CHAT_ADDED = 1, /* json: *_created or chat_added; seq: base */
+	PART_CHAT_LOST = 2,  /* the user is no member (any more); json may be
+	                      * empty */
+	PART_MESSAGE = 3,    /* json: new_message with catch_up; seq */
+	PART_RECEIPT = 4,    /* json: chat_read or messages_delivered */
+};
+
+struct catch_up_part {
+	enum catch_up_kind kind;
+	struct uuid chat;
+	uint64_t seq;
+	const char *json; /* borrowed */
+	size_t json_len;
+};
+
+/* `user` holds all of the chat up to and including `upto`. */
+struct delivered_mark {
+	struct uuid user;
+	uint64_t upto;
+};
+
+struct session_head {
+	struct uuid gateway; /* one run of one gateway process */
+	/* The list is one part of a complete registration, made because
+	 * presenced did not know this gateway; announces nobody. */
+	bool complete;
+};
+
+enum session_op {
+	SESSION_UP = 1,
+	SESSION_DOWN = 2,     /* closed: Offline after the grace period */
+	SESSION_LOGGED_OUT = 3, /* Offline at once */
+};
+
+struct session_change {
+	enum session_op op;
+	struct uuid user;
+	struct uuid session;
+};
+
+struct presence_change {
+	struct uuid user;
+	bool online;
+	int64_t at_ms;    /* unix ms: when it became so; last_seen_at if offline */
+	uint64_t version; /* grows per user; older ones are dropped */
+};
+
+void put_chat_mark(struct buf *b, const struct chat_mark *m);
+void get_chat_mark(struct rd *r, struct chat_mark *m);
+void put_catch_up_head(struct buf *b, const struct catch_up_head *h);
+void get_catch_up_head(struct rd *r, struct catch_up_head *h);
+void put_chat_known(struct buf *b, const struct chat_known *k);
+void get_chat_known(struct rd *r, struct chat_known *k);
+void put_catch_up_part(struct buf *b, const struct catch_up_part *p);
+void get_catch_up_part(struct rd *r, struct catch_up_part *p);
+void put_delivered_mark(struct buf *b, const struct delivered_mark *m);
+void get_delivered_mark(struct rd *r, struct delivered_mark *m);
+void put_session_head(struct buf *b, const struct session_head *h);
+void get_session_head(struct rd *r, struct session_head *h);
+void put_session_change(struct buf *b, const struct session_change *c);
+void get_session_change(struct rd *r, struct session_change *c);
+void put_presence_change(struct buf *b, const struct presence_change *c);
+void get_presence_change(struct rd *r, struct presence_change *c);
+
+/* ---- events on the bus --------------------------------------------------- */
+
+#define EVENT_TOPIC_GATEWAYS "gateways"
+#define EVENT_TOPIC_USER_LEN (5 + UUID_TEXT_LEN)
+
+/* `user:<uuid>` and a NUL. Returns `topic`. */
+char *event_topic_user(const struct uuid *user,
+    char topic[EVENT_TOPIC_USER_LEN + 1]);
+MUST_CHECK bool event_topic_parse(const char *topic, size_t len,
+    struct uuid *user_r);
+
+enum event_kind {
+	EVENT_FRAME = 1,      /* json goes to every session but skip_session */
+	EVENT_MESSAGE = 2,    /* as FRAME; ordered by chat and seq, once each */
+	EVENT_RECEIPT = 3,    /* as FRAME; held back while the session's own send
+	                       * is in flight */
+	EVENT_CHAT_ADDED = 4, /* as FRAME; the chat is known from now on, seq is
+	                       * its base; not repeated to who knows it */
+	EVENT_CHAT_LOST = 5,  /* as FRAME; the chat is known no more */
+	EVENT_TOKEN_ENDED = 6, /* close the sockets of `token`, 1000 for logout;
+	                        * no json. skip_session: closes by its answer */
+	EVENT_RESYNC = 7,     /* topic gateways: events of the last `seq` ms may
+	                       * be lost; every gateway catches up */
+};
+
+struct event {
+	enum event_kind kind;
+	uint64_t trace;
+	uint64_t seq;
+	struct uuid chat;
+	struct uuid skip_session;
+	struct uuid token;
+	const char *json; /* borrowed */
+	size_t json_len;
+};
+
+void put_event(struct buf *b, const struct event *e);
+/* False when the bytes are no event of this version. */
+MUST_CHECK bool get_event(const void *data, size_t len, struct event *e);
+
+#endif
