@@ -9,7 +9,7 @@
  * written to the log.
  *
  * Main thread. String targets are owned by the table (config_free releases
- * them).
+ * them) and start as NULL.
  *
  * SPDX-License-Identifier: MIT
  */

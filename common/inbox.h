@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
+#include "common/attr.h"
 #include "common/list.h"
 
 struct inbox;
@@ -26,12 +27,14 @@ struct inbox_item {
 
 typedef void inbox_fn(void *arg, struct inbox_item *item);
 
-struct inbox *inbox_new(uv_loop_t *loop, inbox_fn *fn, void *arg);
+/* NULL when the system gives no descriptor for the wake-up. */
+MUST_CHECK struct inbox *inbox_new(uv_loop_t *loop, inbox_fn *fn, void *arg);
 /* False when the inbox is closed: the poster keeps the item. */
 MUST_CHECK bool inbox_post(struct inbox *in, struct inbox_item *item);
 /* Refuses further posts and delivers what is still listed. */
 void inbox_close(struct inbox *in);
-/* After inbox_close and after all posting threads are gone. */
+/* After inbox_close and after all posting threads are gone. The memory goes when
+ * the loop has turned once more. NULL is ignored. */
 void inbox_free(struct inbox **in);
 
 #endif

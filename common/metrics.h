@@ -22,6 +22,9 @@ struct metric *metric_gauge(const char *name, const char *labels,
 /* A gauge that is asked for its value when /metrics is read. */
 void metric_gauge_fn(const char *name, const char *labels, const char *help,
     double (*fn)(void *arg), void *arg);
+/* A counter that is asked for its value then. */
+void metric_counter_fn(const char *name, const char *labels, const char *help,
+    double (*fn)(void *arg), void *arg);
 /* Seconds; buckets 0.1 ms, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500 ms,
  * 1 s, 2.5, 5, 10. */
 struct metric *metric_latency(const char *name, const char *labels,

@@ -118,11 +118,12 @@ typedef void rpc_handler_fn(void *arg, struct rpc_in *in);
  * answered ERR_OVERLOADED. */
 MUST_CHECK struct rpc_server *rpc_server_new(uv_loop_t *loop, const char *url,
     size_t in_flight_max, rpc_handler_fn *fn, void *arg);
-/* From now on new frames are answered ERR_UNAVAILABLE (drain): callers turn to
+/* From now on new frames are answered ERR_DRAINING, unexecuted: callers turn to
  * another process. */
 void rpc_server_drain(struct rpc_server *s);
 size_t rpc_server_in_flight(const struct rpc_server *s);
-/* All frames must have been replied to, or are dropped. */
+/* Ends listening. Frames still with the handler get no answer, but stay valid
+ * until their rpc_reply, which releases the rest. */
 void rpc_server_free(struct rpc_server **s);
 
 /* Answers; `in` is gone afterwards. */

@@ -1,0 +1,123 @@
+/*
+ * rpc_peer: one address of a service: its NNG socket, the contexts that carry
+ * batches, and whether it may be used (hello). Private to rpc_client.c, which
+ * decides which call goes where and what to do when one fails.
+ *
+ *   DOWN --pipe added--> HELLO --answer--> UP
+ *     ^                   | ^               |  an attempt timed out: HELLO again
+ *     +---pipe removed----+ +---------------+
+ *                         +--other version--> REFUSED (until the pipe goes)
+ *
+ * Loop's thread only; NNG's threads fill a slot or a note and post it.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef COMMON_RPC_PEER_H
+#define COMMON_RPC_PEER_H
+
+#include <nng/nng.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/contract.h"
+#include "common/envelope.h"
+#include "common/err.h"
+#include "common/inbox.h"
+#include "common/list.h"
+
+/* Batches a lane may have in flight at one peer. */
+#define RPC_SLOTS_MAX 16
+
+enum peer_state {
+	PEER_DOWN,    /* no connection */
+	PEER_HELLO,   /* connected, or suspect: hello is asked */
+	PEER_UP,      /* may be given calls */
+	PEER_REFUSED, /* speaks another envelope version */
+};
+
+/* What was posted to the client's inbox. */
+enum rpc_post_kind {
+	POST_SLOT, /* a batch is answered or failed */
+	POST_PIPE, /* the connection came or went */
+};
+
+struct rpc_post {
+	struct inbox_item item;
+	enum rpc_post_kind kind;
+};
+
+struct peer;
+
+/* One NNG context: carries one batch at a time. */
+struct slot {
+	struct rpc_post post;
+	struct peer *peer;   /* borrowed */
+	struct list idle;    /* link in the peer's idle list of its lane */
+	enum lane lane;
+	bool is_hello;
+	nng_ctx ctx;
+	nng_aio *aio;        /* owned */
+	bool receiving;      /* NNG's thread: the send is done */
+	int result;          /* NNG's thread, read after the post */
+	nng_msg *reply;      /* owned; NULL when result is not 0 */
+	bool was_sent;       /* whether the peer may have got it */
+	unsigned count;
+	uint64_t ids[ENVELOPE_FRAMES_MAX]; /* calls in the batch */
+};
+
+struct peer {
+	struct list link;      /* in the client's peers */
+	struct inbox *inbox;   /* borrowed: the client's */
+	const char *service;   /* borrowed */
+	char *url;             /* owned */
+	uint64_t url_hash;     /* same in every process: rendezvous */
+	bool wanted;           /* still among the addresses */
+	enum peer_state state;
+	bool was_up;
+	nng_socket socket;
+	nng_dialer dialer;
+	bool open;
+	int pipes;             /* connections now open (0 or 1) */
+	int64_t clock_ahead;   /* its monotonic ms minus ours */
+	uint64_t hello_sent_ms;
+	uint64_t hello_next_ms; /* when to ask again */
+	bool hello_busy;
+	struct slot *slots;    /* owned: all lanes, then hello's */
+	size_t slots_len;
+	struct list idle[LANE_COUNT];
+	struct list queue[LANE_COUNT]; /* calls placed here, not yet sent */
+	unsigned timeouts;
+};
+
+/* NULL: the URL or the socket is refused; *nng_error_r says why. */
+MUST_CHECK struct peer *peer_new(const char *service, const char *url,
+    struct inbox *inbox, int *nng_error_r);
+/* Ends the connection and waits for NNG to let go of the slots; what it still
+ * posted stays valid until peer_free. */
+void peer_close(struct peer *p);
+/* After peer_close, when none of its posts is left in the inbox. */
+void peer_free(struct peer **p);
+/* Whether no slot is with NNG or in the inbox. */
+bool peer_idle(const struct peer *p);
+/* Releases the slots of a closed peer that is idle; the rest of it stays,
+ * because a last POST_PIPE may still name it. */
+void peer_shrink(struct peer *p);
+
+/* Sends a finished batch in an idle slot (taken off its list). Takes `b`'s
+ * content. The slot comes back by POST_SLOT. */
+void peer_send(struct slot *s, struct buf *b, int64_t timeout_ms);
+void peer_send_hello(struct peer *p, int64_t timeout_ms);
+/* Takes hello's answer; the new state is in p->state. */
+void peer_take_hello(struct slot *s);
+/* After a POST_PIPE: the connection's new state. True when it went away. */
+bool peer_take_pipe(struct peer *p, struct rpc_post *post);
+/* Puts the slot back on the idle list and drops its reply. */
+void peer_slot_done(struct slot *s);
+/* Fails all batches in flight at once. */
+void peer_abort(struct peer *p);
+
+/* The peer of a POST_PIPE. */
+struct peer *peer_of_pipe_post(struct rpc_post *post);
+
+#endif
