@@ -1,0 +1,514 @@
+/*
+ * The skeleton of every process. One loop, one thread; the life of a process is
+ *
+ *   STARTING -> RUNNING -> DRAINING -> STOPPING
+ *         \________\___________\______/   (daemon_fail, init failed)
+ *
+ * Until the loop runs SIGTERM and SIGINT end the process as they always do:
+ * nothing was acknowledged yet, and a start that hangs must be stoppable.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "common/daemon.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/admin.h"
+#include "common/buf.h"
+#include "common/log.h"
+#include "common/metrics.h"
+#include "common/process_metrics.h"
+
+#define NEEDS_MAX 16
+/* How long handles may take to close after fini before they count as leaked. */
+#define CLOSE_MAX_MS 3000
+
+enum state {
+	STATE_STARTING, /* before the loop runs */
+	STATE_RUNNING,  /* in uv_run */
+	STATE_DRAINING, /* in uv_run; a signal asked for the end */
+	STATE_STOPPING, /* the loop was told to stop */
+};
+
+static struct {
+	const struct daemon_spec *spec; /* borrowed */
+	uv_loop_t loop;
+	enum state state;
+	int status;                /* exit status */
+	bool ready_said;
+	struct admin *admin;       /* owned; NULL: none */
+	uv_signal_t on_term, on_int, on_hup, on_usr1;
+	bool has_stop_signals;
+	uv_timer_t drain_timer;
+	struct {
+		const char *what;  /* borrowed */
+		bool met;
+	} needs[NEEDS_MAX];
+	size_t need_count;
+	/* settings */
+	char *log_level;
+	char *log_file;
+	char *admin_listen;
+	int64_t drain_timeout;
+} d;
+
+static struct config_row common_rows[] = {
+	{ "log_level", CONFIG_TEXT, &d.log_level, "info", 0, 0, CONFIG_RELOAD,
+	    "least level that is logged: error, warn, info, debug" },
+	{ "log_file", CONFIG_TEXT, &d.log_file, "", 0, 0, 0,
+	    "file to log to; empty: standard error" },
+	{ "admin_listen", CONFIG_TEXT, &d.admin_listen, "", 0, 0, 0,
+	    "host:port of /healthz, /readyz and /metrics; empty: none" },
+	{ "drain_timeout", CONFIG_MS, &d.drain_timeout, "10s", 0, 3600000, 0,
+	    "longest wait for work in flight after SIGTERM" },
+	CONFIG_END,
+};
+
+const char *
+daemon_version(void)
+{
+	return PARLEY_VERSION;
+}
+
+/* ---- systemd ----------------------------------------------------------------- */
+
+/* One datagram to the supervisor, if there is one that listens. */
+static void
+notify(const char *text)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	const char *path = getenv("NOTIFY_SOCKET");
+	size_t len;
+	int fd;
+
+	if (path == NULL || (path[0] != '/' && path[0] != '@')) {
+		return;
+	}
+	len = strlen(path);
+	if (len >= sizeof(to.sun_path)) {
+		return;
+	}
+	memcpy(to.sun_path, path, len);
+	if (path[0] == '@') {
+		to.sun_path[0] = '\0'; /* the abstract namespace */
+	}
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || sendto(fd, text, strlen(text), MSG_NOSIGNAL,
+	    (struct sockaddr *)&to,
+	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0) {
+		log_warn("notify_failed", "cause=\"%s\"", strerror(errno));
+	}
+	if (fd >= 0) {
+		close(fd);
+	}
+}
+
+/* ---- readiness --------------------------------------------------------------- */
+
+static bool
+all_needs_met(void)
+{
+	for (size_t i = 0; i < d.need_count; i++) {
+		if (!d.needs[i].met) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static void
+say_ready(void)
+{
+	if (d.state == STATE_RUNNING && !d.ready_said && all_needs_met()) {
+		d.ready_said = true;
+		log_info("ready", "version=%s pid=%d", daemon_version(),
+		    (int)getpid());
+		notify("READY=1");
+	}
+}
+
+/* The body of /readyz. */
+static bool
+put_ready(struct buf *body)
+{
+	const char *comma = "";
+
+	if (d.state == STATE_STARTING) {
+		buf_puts(body, "starting\n");
+		return false;
+	}
+	if (d.state != STATE_RUNNING) {
+		buf_puts(body, "draining\n");
+		return false;
+	}
+	if (all_needs_met()) {
+		buf_puts(body, "ready\n");
+		return true;
+	}
+	buf_puts(body, "missing: ");
+	for (size_t i = 0; i < d.need_count; i++) {
+		if (!d.needs[i].met) {
+			buf_printf(body, "%s%s", comma, d.needs[i].what);
+			comma = ", ";
+		}
+	}
+	buf_puts(body, "\n");
+	return false;
+}
+
+static double
+ready_value(void *arg UNUSED)
+{
+	return d.state == STATE_RUNNING && all_needs_met() ? 1 : 0;
+}
+
+void
+daemon_need(const char *what, bool met)
+{
+	size_t i = 0;
+
+	while (i < d.need_count && strcmp(d.needs[i].what, what) != 0) {
+		i++;
+	}
+	if (i == d.need_count) {
+		assert(i < NEEDS_MAX);
+		d.needs[i].what = what;
+		d.needs[i].met = met;
+		d.need_count++;
+	} else if (d.needs[i].met != met) {
+		d.needs[i].met = met;
+		if (met) {
+			log_info("need_met", "what=%s", what);
+		} else if (d.state == STATE_RUNNING) {
+			log_warn("need_lost", "what=%s", what);
+		}
+	}
+	say_ready();
+}
+
+/* ---- stopping ---------------------------------------------------------------- */
+
+static void
+stop(void)
+{
+	if (d.state != STATE_STOPPING) {
+		d.state = STATE_STOPPING;
+		uv_stop(&d.loop);
+	}
+}
+
+void
+daemon_stopped(void)
+{
+	if (d.state == STATE_DRAINING) {
+		log_info("drained", "pid=%d", (int)getpid());
+	}
+	stop();
+}
+
+void
+daemon_fail(void)
+{
+	d.status = 1;
+	stop();
+}
+
+bool
+daemon_draining(void)
+{
+	return d.state == STATE_DRAINING || d.state == STATE_STOPPING;
+}
+
+static void
+on_drain_timeout(uv_timer_t *timer UNUSED)
+{
+	log_warn("drain_timeout", "after_ms=%" PRId64
+	    "; what was in flight is given up", d.drain_timeout);
+	stop();
+}
+
+static void
+on_stop_signal(uv_signal_t *handle UNUSED, int number)
+{
+	const char *name = number == SIGINT ? "SIGINT" : "SIGTERM";
+
+	if (d.state != STATE_RUNNING) {
+		log_warn("killed", "signal=%s; asked a second time", name);
+		_exit(1);
+	}
+	d.state = STATE_DRAINING;
+	log_info("draining", "signal=%s timeout_ms=%" PRId64, name,
+	    d.drain_timeout);
+	notify("STOPPING=1");
+	uv_timer_start(&d.drain_timer, on_drain_timeout,
+	    (uint64_t)d.drain_timeout, 0);
+	d.spec->drain();
+}
+
+/* ---- the other signals ------------------------------------------------------- */
+
+static bool
+parse_level(const char *text, enum log_level *level_r)
+{
+	static const char *const names[] = { "error", "warn", "info", "debug" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcmp(names[i], text) == 0) {
+			*level_r = (enum log_level)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+on_reload(uv_signal_t *handle UNUSED, int number UNUSED)
+{
+	enum log_level level;
+
+	log_reopen();
+	if (!config_reload()) {
+		return;
+	}
+	if (parse_level(d.log_level, &level)) {
+		log_set_level(level);
+	} else {
+		log_error("reload_refused", "cause=\"log_level is none of "
+		    "error, warn, info, debug\"");
+	}
+	if (d.spec->reload != NULL) {
+		d.spec->reload();
+	}
+	log_info("reloaded", "pid=%d", (int)getpid());
+}
+
+static void
+on_dump(uv_signal_t *handle UNUSED, int number UNUSED)
+{
+	for (size_t i = 0; i < d.need_count; i++) {
+		log_info("dump_need", "what=%s met=%d", d.needs[i].what,
+		    d.needs[i].met);
+	}
+	if (d.spec->dump != NULL) {
+		d.spec->dump();
+	}
+}
+
+static void
+watch_signal(uv_signal_t *handle, uv_signal_cb fn, int number)
+{
+	uv_signal_init(&d.loop, handle);
+	uv_signal_start(handle, fn, number);
+}
+
+/* ---- start ------------------------------------------------------------------- */
+
+static void
+raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+	    limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+/* A reason not to start goes to the log and to whoever started us. */
+static void
+cannot_start(const char *why)
+{
+	log_error("cannot_start", "%s", why);
+	if (d.log_file != NULL && *d.log_file != '\0') {
+		fprintf(stderr, "%s: %s\n", d.spec->name, why);
+	}
+}
+
+/* Settings and log. -1: go on, else the exit status. */
+static int
+load_settings(int argc, char **argv)
+{
+	const struct config_row *tables[] = { common_rows, d.spec->rows, NULL };
+	enum config_action action;
+	enum log_level level;
+
+	common_rows[2].def = d.spec->admin_default != NULL
+	    ? d.spec->admin_default : "";
+	action = config_load(d.spec->name, d.spec->summary, daemon_version(),
+	    tables, argc, argv);
+	if (action == CONFIG_DONE || action == CONFIG_FAILED) {
+		return action == CONFIG_DONE ? 0 : 2;
+	}
+	if (!parse_level(d.log_level, &level)) {
+		fprintf(stderr, "%s: setting log_level=%s: none of error, warn,"
+		    " info, debug\n", d.spec->name, d.log_level);
+		return 2;
+	}
+	if (action == CONFIG_CHECKED) {
+		printf("configuration ok\n");
+		return 0;
+	}
+	if (!log_init(d.spec->name, level, d.log_file)) {
+		fprintf(stderr, "%s: setting log_file=%s: cannot write to it: "
+		    "%s\n", d.spec->name, d.log_file, strerror(errno));
+		return 2;
+	}
+	return -1;
+}
+
+static bool
+start_admin(void)
+{
+	char error[ADMIN_ERROR_LEN], address[128];
+
+	if (d.admin_listen == NULL || *d.admin_listen == '\0') {
+		return true;
+	}
+	d.admin = admin_new(&d.loop, d.admin_listen, put_ready, error);
+	if (d.admin == NULL) {
+		cannot_start(error);
+		return false;
+	}
+	log_info("admin_listening", "addr=%s",
+	    admin_address(d.admin, address, sizeof(address)));
+	return true;
+}
+
+/* ---- the loop's end ---------------------------------------------------------- */
+
+static void
+on_close_timeout(uv_timer_t *timer)
+{
+	uv_stop(timer->loop);
+}
+
+static void
+log_handle(uv_handle_t *handle, void *arg UNUSED)
+{
+	log_error("handle_left", "type=%s active=%d closing=%d",
+	    uv_handle_type_name(handle->type), uv_is_active(handle),
+	    uv_is_closing(handle));
+}
+
+static void
+close_handle(void *handle)
+{
+	uv_close(handle, NULL);
+}
+
+/* Turns the loop until every uv_close callback has run. A handle that somebody
+ * forgot is named in the log instead of hanging the end. */
+static void
+close_loop(void)
+{
+	uv_timer_t guard;
+	int rc;
+
+	uv_timer_init(&d.loop, &guard);
+	uv_timer_start(&guard, on_close_timeout, CLOSE_MAX_MS, 0);
+	uv_unref((uv_handle_t *)&guard);
+	uv_run(&d.loop, UV_RUN_DEFAULT);
+	close_handle(&guard);
+	uv_run(&d.loop, UV_RUN_NOWAIT);
+	rc = uv_loop_close(&d.loop);
+	if (rc != 0) {
+		uv_walk(&d.loop, log_handle, NULL);
+	}
+	assert(rc == 0);
+}
+
+static void
+close_own_handles(void)
+{
+	if (d.has_stop_signals) {
+		close_handle(&d.on_term);
+		close_handle(&d.on_int);
+	}
+	close_handle(&d.on_hup);
+	close_handle(&d.on_usr1);
+	close_handle(&d.drain_timer);
+	process_metrics_fini();
+	admin_free(&d.admin);
+}
+
+/* Init has succeeded: turn the loop until somebody stops it. */
+static void
+run(void)
+{
+	watch_signal(&d.on_term, on_stop_signal, SIGTERM);
+	watch_signal(&d.on_int, on_stop_signal, SIGINT);
+	d.has_stop_signals = true;
+	d.state = STATE_RUNNING;
+	say_ready();
+	while (d.state != STATE_STOPPING) {
+		uv_run(&d.loop, UV_RUN_DEFAULT);
+	}
+}
+
+static void
+live(void)
+{
+	uv_loop_init(&d.loop);
+	uv_timer_init(&d.loop, &d.drain_timer);
+	watch_signal(&d.on_hup, on_reload, SIGHUP);
+	watch_signal(&d.on_usr1, on_dump, SIGUSR1);
+	process_metrics_init(&d.loop, daemon_version());
+	metric_gauge_fn("parley_ready", NULL,
+	    "1 while the process is ready for work.", ready_value, NULL);
+
+	if (!start_admin()) {
+		d.status = 1;
+	} else {
+		if (!d.spec->init(&d.loop)) {
+			d.status = 1;
+		} else if (d.state != STATE_STOPPING) {
+			run();
+		}
+		d.state = STATE_STOPPING;
+		d.spec->fini();
+	}
+	close_own_handles();
+	close_loop();
+}
+
+int
+daemon_main(int argc, char **argv, const struct daemon_spec *spec)
+{
+	int status;
+
+	memset(&d, 0, sizeof(d));
+	d.spec = spec;
+	signal(SIGPIPE, SIG_IGN);
+	raise_descriptor_limit();
+	if (sodium_init() < 0) {
+		fprintf(stderr, "%s: the system gives no random numbers\n",
+		    spec->name);
+		return 1;
+	}
+	status = load_settings(argc, argv);
+	if (status < 0 && spec->preflight != NULL) {
+		status = spec->preflight();
+	}
+	if (status < 0) {
+		live();
+		log_info("ended", "status=%d", d.status);
+		status = d.status;
+	}
+	metrics_fini();
+	config_free();
+	log_fini();
+	return status;
+}

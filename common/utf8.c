@@ -1,0 +1,166 @@
+/*
+ * UTF-8: checking, counting, cutting, trimming.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "common/utf8.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/attr.h"
+#include "common/json_in.h"
+
+/* By first byte; a second byte's range excludes overlong forms, surrogates and
+ * what lies above U+10FFFF. */
+static const struct lead {
+	unsigned char from, to;
+	unsigned char len;
+	unsigned char second_min, second_max;
+} leads[] = {
+	{ 0x00, 0x7f, 1, 0, 0 },
+	{ 0xc2, 0xdf, 2, 0x80, 0xbf },
+	{ 0xe0, 0xe0, 3, 0xa0, 0xbf },
+	{ 0xe1, 0xec, 3, 0x80, 0xbf },
+	{ 0xed, 0xed, 3, 0x80, 0x9f },
+	{ 0xee, 0xef, 3, 0x80, 0xbf },
+	{ 0xf0, 0xf0, 4, 0x90, 0xbf },
+	{ 0xf1, 0xf3, 4, 0x80, 0xbf },
+	{ 0xf4, 0xf4, 4, 0x80, 0x8f },
+};
+
+size_t
+utf8_sequence(const char *text, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)text;
+
+	if (len == 0) {
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(leads); i++) {
+		const struct lead *lead = &leads[i];
+
+		if (p[0] < lead->from || p[0] > lead->to) {
+			continue;
+		}
+		if (lead->len == 1) {
+			return 1;
+		}
+		if (lead->len > len || p[1] < lead->second_min ||
+		    p[1] > lead->second_max) {
+			return 0;
+		}
+		for (size_t k = 2; k < lead->len; k++) {
+			if ((p[k] & 0xc0) != 0x80) {
+				return 0;
+			}
+		}
+		return lead->len;
+	}
+	return 0;
+}
+
+bool
+utf8_valid(const char *text, size_t len)
+{
+	while (len > 0) {
+		size_t n = utf8_sequence(text, len);
+
+		if (n == 0) {
+			return false;
+		}
+		text += n;
+		len -= n;
+	}
+	return true;
+}
+
+/* A byte that goes on with a sequence. */
+static bool
+continues(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+size_t
+utf8_count(const char *text, size_t len)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		count += !continues(text[i]);
+	}
+	return count;
+}
+
+size_t
+utf8_prefix(const char *text, size_t len, size_t points)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (!continues(text[i]) && points-- == 0) {
+			return i;
+		}
+	}
+	return len;
+}
+
+/* The code point of a valid sequence of n bytes. */
+static uint32_t
+code_point(const char *text, size_t n)
+{
+	static const unsigned char masks[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+	uint32_t c = (unsigned char)text[0] & masks[n];
+
+	for (size_t i = 1; i < n; i++) {
+		c = c << 6 | ((unsigned char)text[i] & 0x3f);
+	}
+	return c;
+}
+
+/* The White_Space property of Unicode. */
+static bool
+is_space(uint32_t c)
+{
+	return (c >= 0x09 && c <= 0x0d) || c == 0x20 || c == 0x85 ||
+	    c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) ||
+	    c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f ||
+	    c == 0x3000;
+}
+
+/* Bytes of the white space that the text begins with; 0: none. */
+static size_t
+space_at(const char *text, size_t len)
+{
+	size_t n = utf8_sequence(text, len);
+
+	return n > 0 && is_space(code_point(text, n)) ? n : 0;
+}
+
+void
+utf8_trim(const char **text, size_t *len)
+{
+	size_t n;
+
+	while ((n = space_at(*text, *len)) > 0) {
+		*text += n;
+		*len -= n;
+	}
+	while (*len > 0) {
+		size_t at = *len - 1;
+
+		while (at > 0 && continues((*text)[at])) {
+			at--;
+		}
+		if (space_at(*text + at, *len - at) != *len - at) {
+			break;
+		}
+		*len = at;
+	}
+}
+
+bool
+utf8_blank(const char *text, size_t len)
+{
+	utf8_trim(&text, &len);
+	return len == 0;
+}
