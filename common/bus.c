@@ -95,7 +95,7 @@ struct bus {
 	struct map topics;
 	char *beat_topic;      /* owned */
 	uint64_t beat_seen_ms;
-	uint64_t beat_sent_ms; /* the first one not seen since; 0: none */
+	uint64_t beat_run_ms;  /* when on_beat last ran */
 	bool subs_told_up;
 	uint64_t subs_down_ms;
 	size_t unconfirmed;
@@ -334,7 +334,6 @@ subs_check_up(struct bus *b)
 	}
 	b->subs_told_up = true;
 	b->beat_seen_ms = now;
-	b->beat_sent_ms = 0;
 	if (b->conf.on_subscriptions != NULL) {
 		b->conf.on_subscriptions(b->conf.arg, true,
 		    now - b->subs_down_ms);
@@ -376,7 +375,6 @@ on_message(struct bus *b, const redisReply *topic, const redisReply *data)
 {
 	if (strcmp(topic->str, b->beat_topic) == 0) {
 		b->beat_seen_ms = clock_mono_ms();
-		b->beat_sent_ms = 0;
 		return;
 	}
 	metric_inc(b->m_received);
@@ -601,33 +599,39 @@ on_beat_reply(redisAsyncContext *ac, void *reply, void *privdata)
 	}
 }
 
+/* Gives up links that stopped answering. Judged only when our own loop kept
+ * time: after a pause of ours the answers may still lie in the socket. */
+static void
+judge_links(struct bus *b, uint64_t now)
+{
+	bool on_time = now - b->beat_run_ms < 2 * BEAT_MS;
+
+	b->beat_run_ms = now;
+	if (!on_time) {
+		return;
+	}
+	if (bus_up(b) && bus_link_silent_ms(b->commands) > BEAT_LOST_MS) {
+		log_warn("redis_silent", "link=commands ms=%d", BEAT_LOST_MS);
+		bus_link_reset(b->commands);
+	}
+	if (b->subs_told_up && now - b->beat_seen_ms > BEAT_LOST_MS) {
+		log_warn("redis_silent", "link=subscriptions ms=%d",
+		    BEAT_LOST_MS);
+		bus_link_reset(b->subs);
+	}
+}
+
 static void
 on_beat(uv_timer_t *timer)
 {
 	struct bus *b = timer->data;
-	redisAsyncContext *ac = bus_link_context(b->commands);
-	uint64_t now = clock_mono_ms();
+	redisAsyncContext *ac;
 
-	if (ac == NULL) {
-		b->beat_sent_ms = 0;
-		return;
-	}
-	if (bus_link_silent_ms(b->commands) > BEAT_LOST_MS) {
-		log_warn("redis_silent", "link=commands ms=%d", BEAT_LOST_MS);
-		bus_link_reset(b->commands);
-		return;
-	}
-	(void)redisAsyncCommand(ac, on_beat_reply, b, "PUBLISH %s x",
-	    b->beat_topic);
-	if (!b->subs_told_up) {
-		return;
-	}
-	if (b->beat_sent_ms == 0) {
-		b->beat_sent_ms = now;
-	} else if (now - b->beat_sent_ms > BEAT_LOST_MS) {
-		log_warn("redis_silent", "link=subscriptions ms=%d",
-		    BEAT_LOST_MS);
-		bus_link_reset(b->subs);
+	judge_links(b, clock_mono_ms());
+	ac = bus_link_context(b->commands);
+	if (ac != NULL) {
+		(void)redisAsyncCommand(ac, on_beat_reply, b, "PUBLISH %s x",
+		    b->beat_topic);
 	}
 }
 
@@ -681,6 +685,7 @@ bus_new(uv_loop_t *loop, const struct bus_conf *conf)
 	metrics_open(b);
 	beat_topic_open(b);
 	b->subs_down_ms = clock_mono_ms();
+	b->beat_run_ms = b->subs_down_ms;
 	uv_timer_init(loop, &b->beat);
 	uv_timer_init(loop, &b->deferred);
 	b->beat.data = b->deferred.data = b;

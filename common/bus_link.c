@@ -390,8 +390,11 @@ bus_address_parse(const char *url, struct bus_address *a)
 
 	memset(a, 0, sizeof(*a));
 	if (strncmp(url, "unix:", 5) == 0) {
+		if (url[5] == '\0') {
+			return false;
+		}
 		a->path = mem_strdup(url + 5);
-		return a->path[0] != '\0';
+		return true;
 	}
 	if (strncmp(url, "redis://", 8) != 0) {
 		return false;

@@ -1,0 +1,504 @@
+/*
+ * Tests of calls between processes, client and servers on one loop over real
+ * sockets: batches, repeats at another peer, deadlines, cancelling, refusal of
+ * another envelope version.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <nng/nng.h>
+#include <nng/protocol/reqrep0/rep.h>
+
+#include "common/clock.h"
+#include "common/list.h"
+#include "common/mem.h"
+#include "common/rpc.h"
+
+enum answer {
+	ANSWER_ECHO,  /* at once */
+	ANSWER_HOLD,  /* keep the frame, never answer */
+	ANSWER_BUSY,  /* ERR_OVERLOADED */
+};
+
+struct node {
+	struct rpc_server *server;
+	enum answer answer;
+	unsigned seen;
+	struct rpc_in *held[16];
+	unsigned held_len;
+};
+
+struct outcome {
+	unsigned answered;
+	unsigned failed;
+	enum err status;
+	char body[32];
+};
+
+static uv_loop_t loop;
+static int number;
+
+static void
+url_of(int i, char *url, size_t len)
+{
+	snprintf(url, len, "ipc:///tmp/parley-rpc-test-%d-%d", (int)getpid(),
+	    i);
+}
+
+static void
+handler(void *arg, struct rpc_in *in)
+{
+	struct node *n = arg;
+	struct rpc_out out = { .status = ERR_OK, .seq = in->frame.seq + 1,
+		.body = in->frame.body, .body_len = in->frame.body_len };
+
+	n->seen++;
+	if (n->answer == ANSWER_HOLD) {
+		n->held[n->held_len++] = in;
+		return;
+	}
+	if (n->answer == ANSWER_BUSY) {
+		out.status = ERR_OVERLOADED;
+	}
+	rpc_reply(in, &out);
+}
+
+static void
+node_open(struct node *n, int i)
+{
+	char url[96];
+
+	url_of(i, url, sizeof(url));
+	memset(n, 0, sizeof(*n));
+	n->server = rpc_server_new(&loop, url, 1000, handler, n);
+	assert_non_null(n->server);
+}
+
+static void
+node_close(struct node *n)
+{
+	struct rpc_out out = { .status = ERR_UNAVAILABLE };
+
+	rpc_server_free(&n->server);
+	for (unsigned i = 0; i < n->held_len; i++) {
+		rpc_reply(n->held[i], &out);
+	}
+	n->held_len = 0;
+}
+
+static struct rpc_client *
+client_open(const char *addresses, void (*mismatch)(void *), void *arg)
+{
+	struct rpc_client_conf conf = { .service = "node",
+		.addresses = addresses, .timeout_ms = 3000, .attempt_ms = 400,
+		.pending_max = 2000, .on_version_mismatch = mismatch,
+		.arg = arg };
+	struct rpc_client *c = rpc_client_new(&loop, &conf);
+
+	assert_non_null(c);
+	return c;
+}
+
+static void
+on_reply(void *arg, enum err status, const struct frame *reply)
+{
+	struct outcome *o = arg;
+
+	o->status = status;
+	if (reply != NULL && status == ERR_OK) {
+		o->answered++;
+		memcpy(o->body, reply->body, reply->body_len);
+		o->body[reply->body_len] = '\0';
+	} else {
+		o->failed++;
+	}
+}
+
+static uint64_t
+call(struct rpc_client *c, enum msg_kind kind, int64_t timeout,
+    struct outcome *o)
+{
+	struct rpc_request req = { .kind = kind, .timeout_ms = timeout,
+		.route = uuid_v4(), .body = "hello", .body_len = 5 };
+
+	return rpc_call(c, &req, on_reply, o);
+}
+
+static void
+on_late(uv_timer_t *timer)
+{
+	(void)timer;
+	fail_msg("the test waited too long");
+}
+
+static void
+on_late_closed(uv_handle_t *handle)
+{
+	handle->data = handle;
+}
+
+/* Turns the loop until *what reaches n. */
+static void
+turn_until(const unsigned *what, unsigned n)
+{
+	uv_timer_t late;
+
+	uv_timer_init(&loop, &late);
+	late.data = NULL;
+	uv_timer_start(&late, on_late, 10000, 0);
+	while (*what < n) {
+		uv_run(&loop, UV_RUN_ONCE);
+	}
+	uv_close((uv_handle_t *)&late, on_late_closed);
+	while (late.data == NULL) {
+		uv_run(&loop, UV_RUN_NOWAIT);
+	}
+}
+
+static void
+many_calls_are_answered_once_each(void **state)
+{
+	struct node n;
+	struct outcome o = { 0 };
+	struct rpc_client *c;
+	char url[96];
+
+	(void)state;
+	url_of(++number, url, sizeof(url));
+	node_open(&n, number);
+	c = client_open(url, NULL, NULL);
+	for (int i = 0; i < 1000; i++) {
+		call(c, i % 2 ? MSG_send_message : MSG_open_chat, 0, &o);
+	}
+	turn_until(&o.answered, 1000);
+	assert_int_equal(o.failed, 0);
+	assert_int_equal(n.seen, 1000);
+	assert_string_equal(o.body, "hello");
+	assert_int_equal(rpc_client_pending(c), 0);
+	rpc_client_free(&c);
+	node_close(&n);
+}
+
+static void
+calls_wait_for_a_peer_that_starts_late(void **state)
+{
+	struct node n;
+	struct outcome o = { 0 };
+	struct rpc_client *c;
+	char url[96];
+
+	(void)state;
+	url_of(++number, url, sizeof(url));
+	c = client_open(url, NULL, NULL);
+	call(c, MSG_register, 0, &o);
+	for (int i = 0; i < 20; i++) {
+		uv_run(&loop, UV_RUN_NOWAIT);
+		usleep(5000);
+	}
+	assert_int_equal(o.answered + o.failed, 0);
+	node_open(&n, number);
+	turn_until(&o.answered, 1);
+	rpc_client_free(&c);
+	node_close(&n);
+}
+
+static void
+without_a_peer_the_deadline_answers_unavailable(void **state)
+{
+	struct outcome o = { 0 };
+	struct rpc_client *c;
+	char url[96];
+	uint64_t start = clock_mono_ms();
+
+	(void)state;
+	url_of(++number, url, sizeof(url));
+	c = client_open(url, NULL, NULL);
+	call(c, MSG_open_chat, 300, &o);
+	turn_until(&o.failed, 1);
+	assert_int_equal(o.status, ERR_UNAVAILABLE);
+	assert_true(clock_mono_ms() - start >= 300);
+	rpc_client_free(&c);
+}
+
+static void
+two_nodes(struct node *a, struct node *b, struct rpc_client **c)
+{
+	char one[96];
+	char two[96];
+	char both[200];
+
+	url_of(++number, one, sizeof(one));
+	node_open(a, number);
+	url_of(++number, two, sizeof(two));
+	node_open(b, number);
+	snprintf(both, sizeof(both), "%s,%s", one, two);
+	*c = client_open(both, NULL, NULL);
+	/* Both are up once each has been given a call. */
+	while (a->seen == 0 || b->seen == 0) {
+		struct outcome o = { 0 };
+
+		call(*c, MSG_open_chat, 0, &o);
+		turn_until(&o.answered, 1);
+	}
+	a->seen = 0;
+	b->seen = 0;
+}
+
+static void
+a_silent_peers_calls_are_repeated_at_the_other(void **state)
+{
+	struct node a, b;
+	struct outcome o = { 0 };
+	struct rpc_client *c;
+
+	(void)state;
+	two_nodes(&a, &b, &c);
+	a.answer = ANSWER_HOLD;
+	for (int i = 0; i < 10; i++) {
+		call(c, MSG_open_chat, 0, &o);
+	}
+	turn_until(&o.answered, 10);
+	assert_int_equal(o.failed, 0);
+	assert_true(a.seen > 0);
+	assert_int_equal(b.seen, 10);
+	rpc_client_free(&c);
+	node_close(&a);
+	node_close(&b);
+}
+
+static void
+an_unrepeatable_call_is_never_executed_twice(void **state)
+{
+	struct node a, b;
+	struct outcome o = { 0 };
+	struct rpc_client *c;
+
+	(void)state;
+	two_nodes(&a, &b, &c);
+	a.answer = ANSWER_HOLD;
+	b.answer = ANSWER_HOLD;
+	call(c, MSG_register, 600, &o);
+	turn_until(&o.failed, 1);
+	assert_int_equal(a.seen + b.seen, 1);
+	rpc_client_free(&c);
+	node_close(&a);
+	node_close(&b);
+}
+
+static void
+a_peer_that_dies_hands_its_calls_over(void **state)
+{
+	struct node a, b;
+	struct outcome o = { 0 };
+	struct rpc_client *c;
+	unsigned seen;
+
+	(void)state;
+	two_nodes(&a, &b, &c);
+	a.answer = ANSWER_HOLD;
+	b.answer = ANSWER_HOLD;
+	for (int i = 0; i < 8; i++) {
+		call(c, MSG_open_chat, 0, &o);
+	}
+	do {
+		uv_run(&loop, UV_RUN_ONCE);
+		seen = a.seen + b.seen;
+	} while (seen < 8);
+	b.answer = ANSWER_ECHO;
+	node_close(&a);
+	for (unsigned i = 0; i < b.held_len; i++) {
+		struct rpc_out out = { .status = ERR_OK, .body = "hello",
+			.body_len = 5 };
+
+		rpc_reply(b.held[i], &out);
+	}
+	b.held_len = 0;
+	turn_until(&o.answered, 8);
+	assert_int_equal(o.failed, 0);
+	rpc_client_free(&c);
+	node_close(&b);
+}
+
+static void
+a_draining_server_sends_callers_elsewhere(void **state)
+{
+	struct node a, b;
+	struct outcome o = { 0 };
+	struct rpc_client *c;
+
+	(void)state;
+	two_nodes(&a, &b, &c);
+	rpc_server_drain(a.server);
+	for (int i = 0; i < 20; i++) {
+		call(c, i % 2 ? MSG_register : MSG_open_chat, 0, &o);
+	}
+	turn_until(&o.answered, 20);
+	assert_int_equal(a.seen, 0);
+	assert_int_equal(b.seen, 20);
+	rpc_client_free(&c);
+	node_close(&a);
+	node_close(&b);
+}
+
+static void
+a_cancelled_call_never_calls_back(void **state)
+{
+	struct node n;
+	struct outcome gone = { 0 };
+	struct outcome o = { 0 };
+	struct rpc_client *c;
+	char url[96];
+
+	(void)state;
+	url_of(++number, url, sizeof(url));
+	node_open(&n, number);
+	c = client_open(url, NULL, NULL);
+	rpc_cancel(c, call(c, MSG_open_chat, 0, &gone));
+	call(c, MSG_open_chat, 0, &o);
+	turn_until(&o.answered, 1);
+	assert_int_equal(gone.answered + gone.failed, 0);
+	rpc_cancel(c, 0);
+	rpc_cancel(c, 12345);
+	rpc_client_free(&c);
+	node_close(&n);
+}
+
+static void
+too_many_pending_calls_are_refused(void **state)
+{
+	struct outcome o = { 0 };
+	struct rpc_client *c;
+	char url[96];
+
+	(void)state;
+	url_of(++number, url, sizeof(url));
+	c = client_open(url, NULL, NULL);
+	for (int i = 0; i < 2005; i++) {
+		call(c, MSG_open_chat, 0, &o);
+	}
+	assert_int_equal(o.failed, 0);
+	turn_until(&o.failed, 5);
+	assert_int_equal(o.status, ERR_UNAVAILABLE);
+	rpc_client_free(&c);
+}
+
+static void
+on_mismatch(void *arg)
+{
+	(*(unsigned *)arg)++;
+}
+
+/* A peer of the next version: a raw NNG socket, answered by hand. */
+static void
+another_envelope_version_is_refused(void **state)
+{
+	unsigned mismatches = 0;
+	struct outcome o = { 0 };
+	struct rpc_client *c;
+	struct buf b = BUF_INIT;
+	nng_socket rep;
+	char url[96];
+
+	(void)state;
+	url_of(++number, url, sizeof(url));
+	assert_int_equal(nng_rep0_open(&rep), 0);
+	assert_int_equal(nng_listen(rep, url, NULL, 0), 0);
+	c = client_open(url, on_mismatch, &mismatches);
+	call(c, MSG_open_chat, 500, &o);
+	while (mismatches == 0) {
+		char *in;
+		size_t len;
+
+		if (nng_recv(rep, &in, &len,
+		    NNG_FLAG_ALLOC | NNG_FLAG_NONBLOCK) == 0) {
+			nng_free(in, len);
+			envelope_begin(&b);
+			buf_set_u16(&b, 4, ENVELOPE_VERSION + 1);
+			assert_int_equal(nng_send(rep, b.data, b.len, 0), 0);
+		}
+		uv_run(&loop, UV_RUN_NOWAIT);
+		usleep(1000);
+	}
+	assert_int_equal(mismatches, 1);
+	assert_false(rpc_client_up(c));
+	turn_until(&o.failed, 1);
+	rpc_client_free(&c);
+	nng_close(rep);
+	buf_fini(&b);
+}
+
+static void
+malformed_addresses_are_refused(void **state)
+{
+	const char *bad[] = { "", "http://x:1", "tcp://nohostport", "ipc://",
+		"tcp://:80" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct rpc_client_conf conf = { .service = "node",
+			.addresses = bad[i], .timeout_ms = 1000,
+			.attempt_ms = 100, .pending_max = 10 };
+
+		assert_null(rpc_client_new(&loop, &conf));
+	}
+}
+
+static int
+open_loop(void **state)
+{
+	(void)state;
+	return uv_loop_init(&loop);
+}
+
+static int
+close_loop(void **state)
+{
+	(void)state;
+	uv_run(&loop, UV_RUN_DEFAULT);
+	return uv_loop_close(&loop);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    many_calls_are_answered_once_each, open_loop, close_loop),
+		cmocka_unit_test_setup_teardown(
+		    calls_wait_for_a_peer_that_starts_late, open_loop,
+		    close_loop),
+		cmocka_unit_test_setup_teardown(
+		    without_a_peer_the_deadline_answers_unavailable, open_loop,
+		    close_loop),
+		cmocka_unit_test_setup_teardown(
+		    a_silent_peers_calls_are_repeated_at_the_other, open_loop,
+		    close_loop),
+		cmocka_unit_test_setup_teardown(
+		    an_unrepeatable_call_is_never_executed_twice, open_loop,
+		    close_loop),
+		cmocka_unit_test_setup_teardown(
+		    a_peer_that_dies_hands_its_calls_over, open_loop,
+		    close_loop),
+		cmocka_unit_test_setup_teardown(
+		    a_draining_server_sends_callers_elsewhere, open_loop,
+		    close_loop),
+		cmocka_unit_test_setup_teardown(
+		    a_cancelled_call_never_calls_back, open_loop, close_loop),
+		cmocka_unit_test_setup_teardown(
+		    too_many_pending_calls_are_refused, open_loop, close_loop),
+		cmocka_unit_test_setup_teardown(
+		    another_envelope_version_is_refused, open_loop, close_loop),
+		cmocka_unit_test_setup_teardown(
+		    malformed_addresses_are_refused, open_loop, close_loop),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
