@@ -32,6 +32,9 @@
 #include "common/process_metrics.h"
 
 #define NEEDS_MAX 16
+/* A terminal and a script often both tell a process to end: what comes so soon
+ * after the first signal is the same wish, not a second one. */
+#define SAME_WISH_MS 200
 /* How long handles may take to close after fini before they count as leaked. */
 #define CLOSE_MAX_MS 3000
 
@@ -52,6 +55,7 @@ static struct {
 	uv_signal_t on_term, on_int, on_hup, on_usr1;
 	bool has_stop_signals;
 	uv_timer_t drain_timer;
+	uint64_t drain_since;      /* the loop's clock */
 	struct {
 		const char *what;  /* borrowed */
 		bool met;
@@ -245,10 +249,14 @@ on_stop_signal(uv_signal_t *handle UNUSED, int number)
 	const char *name = number == SIGINT ? "SIGINT" : "SIGTERM";
 
 	if (d.state != STATE_RUNNING) {
+		if (uv_now(&d.loop) - d.drain_since < SAME_WISH_MS) {
+			return;
+		}
 		log_warn("killed", "signal=%s; asked a second time", name);
 		_exit(1);
 	}
 	d.state = STATE_DRAINING;
+	d.drain_since = uv_now(&d.loop);
 	log_info("draining", "signal=%s timeout_ms=%" PRId64, name,
 	    d.drain_timeout);
 	notify("STOPPING=1");

@@ -148,7 +148,7 @@ json_int(struct json_out *j, int64_t v)
 }
 
 void
-json_bool(struct json_out *j, bool v)
+json_boolean(struct json_out *j, bool v)
 {
 	put_value(j, v ? "true" : "false", v ? 4 : 5);
 }
@@ -251,7 +251,7 @@ void
 json_key_bool(struct json_out *j, const char *key, bool v)
 {
 	json_key(j, key);
-	json_bool(j, v);
+	json_boolean(j, v);
 }
 
 void

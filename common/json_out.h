@@ -37,7 +37,7 @@ void json_arr_end(struct json_out *j);
 void json_str(struct json_out *j, const char *text); /* NULL: null */
 void json_strn(struct json_out *j, const char *text, size_t len);
 void json_int(struct json_out *j, int64_t v);
-void json_bool(struct json_out *j, bool v);
+void json_boolean(struct json_out *j, bool v);
 void json_null(struct json_out *j);
 void json_uuid(struct json_out *j, const struct uuid *id); /* NULL: null */
 /* ISO-8601 UTC; a negative time is null. */

@@ -229,7 +229,7 @@ put_number(struct buf *out, double v)
 	} else if (v == floor(v) && fabs(v) < 1e15) {
 		buf_printf(out, "%.0f", v);
 	} else {
-		buf_printf(out, "%.9g", v);
+		buf_printf(out, "%.15g", v);
 	}
 }
 
