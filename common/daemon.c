@@ -32,6 +32,9 @@
 #include "common/process_metrics.h"
 
 #define NEEDS_MAX 16
+/* The kernel's usual ceiling. Some containers allow a thousand times more, and
+ * libraries that keep a table by descriptor would take them at their word. */
+#define DESCRIPTORS_MAX 1048576
 /* A terminal and a script often both tell a process to end: what comes so soon
  * after the first signal is the same wish, not a second one. */
 #define SAME_WISH_MS 200
@@ -328,11 +331,13 @@ raise_descriptor_limit(void)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
-	    limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+	    limit.rlim_cur >= DESCRIPTORS_MAX) {
+		return;
 	}
+	limit.rlim_cur = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max
+	                                                  : DESCRIPTORS_MAX;
+	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /* A reason not to start goes to the log and to whoever started us. */
@@ -469,6 +474,8 @@ run(void)
 static void
 live(void)
 {
+	log_info("starting", "version=%s pid=%d", daemon_version(),
+	    (int)getpid());
 	uv_loop_init(&d.loop);
 	uv_timer_init(&d.loop, &d.drain_timer);
 	watch_signal(&d.on_hup, on_reload, SIGHUP);
@@ -500,6 +507,10 @@ daemon_main(int argc, char **argv, const struct daemon_spec *spec)
 	memset(&d, 0, sizeof(d));
 	d.spec = spec;
 	signal(SIGPIPE, SIG_IGN);
+	/* Log rotation and curious operators must not end a process that is
+	 * still migrating; the loop takes these two over. */
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGUSR1, SIG_IGN);
 	raise_descriptor_limit();
 	if (sodium_init() < 0) {
 		fprintf(stderr, "%s: the system gives no random numbers\n",

@@ -8,56 +8,55 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/attr.h"
 #include "common/json_in.h"
 
-/* By first byte; a second byte's range excludes overlong forms, surrogates and
- * what lies above U+10FFFF. */
-static const struct lead {
-	unsigned char from, to;
-	unsigned char len;
-	unsigned char second_min, second_max;
-} leads[] = {
-	{ 0x00, 0x7f, 1, 0, 0 },
-	{ 0xc2, 0xdf, 2, 0x80, 0xbf },
-	{ 0xe0, 0xe0, 3, 0xa0, 0xbf },
-	{ 0xe1, 0xec, 3, 0x80, 0xbf },
-	{ 0xed, 0xed, 3, 0x80, 0x9f },
-	{ 0xee, 0xef, 3, 0x80, 0xbf },
-	{ 0xf0, 0xf0, 4, 0x90, 0xbf },
-	{ 0xf1, 0xf3, 4, 0x80, 0xbf },
-	{ 0xf4, 0xf4, 4, 0x80, 0x8f },
-};
+/* A byte that goes on with a sequence. */
+static bool
+continues(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+/* The second byte's range is narrower after some first bytes: that is where
+ * overlong forms, surrogates and what lies above U+10FFFF are kept out. */
+static bool
+second_fits(unsigned char first, unsigned char second)
+{
+	switch (first) {
+	case 0xe0:
+		return second >= 0xa0 && second <= 0xbf;
+	case 0xed:
+		return second >= 0x80 && second <= 0x9f;
+	case 0xf0:
+		return second >= 0x90 && second <= 0xbf;
+	case 0xf4:
+		return second >= 0x80 && second <= 0x8f;
+	default:
+		return second >= 0x80 && second <= 0xbf;
+	}
+}
 
 size_t
 utf8_sequence(const char *text, size_t len)
 {
 	const unsigned char *p = (const unsigned char *)text;
+	size_t n;
 
 	if (len == 0) {
 		return 0;
 	}
-	for (size_t i = 0; i < ARRAY_LEN(leads); i++) {
-		const struct lead *lead = &leads[i];
-
-		if (p[0] < lead->from || p[0] > lead->to) {
-			continue;
-		}
-		if (lead->len == 1) {
-			return 1;
-		}
-		if (lead->len > len || p[1] < lead->second_min ||
-		    p[1] > lead->second_max) {
-			return 0;
-		}
-		for (size_t k = 2; k < lead->len; k++) {
-			if ((p[k] & 0xc0) != 0x80) {
-				return 0;
-			}
-		}
-		return lead->len;
+	if (p[0] < 0x80) {
+		return 1;
 	}
-	return 0;
+	if (p[0] < 0xc2 || p[0] > 0xf4) {
+		return 0;
+	}
+	n = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+	if (n > len || !second_fits(p[0], p[1]) ||
+	    (n > 2 && !continues(text[2])) || (n > 3 && !continues(text[3]))) {
+		return 0;
+	}
+	return n;
 }
 
 bool
@@ -73,13 +72,6 @@ utf8_valid(const char *text, size_t len)
 		len -= n;
 	}
 	return true;
-}
-
-/* A byte that goes on with a sequence. */
-static bool
-continues(char c)
-{
-	return ((unsigned char)c & 0xc0) == 0x80;
 }
 
 size_t
