@@ -29,7 +29,7 @@ void buf_init(struct buf *b);
 void buf_fini(struct buf *b);
 /* Forgets the content, keeps the memory. */
 void buf_reset(struct buf *b);
-/* Makes room for `more` bytes and returns where they begin; len is unchanged. */
+/* Makes room for `more` bytes and returns where they begin; len stays. */
 uint8_t *buf_reserve(struct buf *b, size_t more);
 /* Hands the memory to the caller (free() it) and leaves the buf empty. */
 MUST_CHECK uint8_t *buf_steal(struct buf *b, size_t *len_r);

@@ -53,7 +53,7 @@ fail(const char *fmt, ...)
 	return false;
 }
 
-/* ---- the table --------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------- */
 
 static void
 add_rows(struct config_table *t, const struct config_row *rows)
@@ -107,7 +107,7 @@ table_fini(struct config_table *t)
 	memset(t, 0, sizeof(*t));
 }
 
-/* ---- sources ----------------------------------------------------------------- */
+/* ---- sources ------------------------------------------------------------- */
 
 static void
 take_defaults(struct config_table *t)
@@ -223,8 +223,8 @@ take_line(struct config_table *t, char *text, int line)
 	len = strlen(key);
 	e = find_entry(t, key, len);
 	if (e == NULL || strcmp(key, "config") == 0) {
-		return fail("file %s:%d: unknown setting %s: see --help for all",
-		    t->path, line, key);
+		return fail("file %s:%d: unknown setting %s: see --help for "
+		    "all", t->path, line, key);
 	}
 	if (e->source == SOURCE_FILE) {
 		return fail("file %s:%d: %s is set in line %d already", t->path,
@@ -262,7 +262,7 @@ take_file(struct config_table *t)
 	return good;
 }
 
-/* ---- checking and applying --------------------------------------------------- */
+/* ---- checking and applying ----------------------------------------------- */
 
 static const char *
 source_text(const struct config_table *t, const struct config_entry *e,
@@ -382,7 +382,7 @@ load(struct config_table *t, int argc, char **argv)
 	return take_flags(t, argc, argv) && check_all(t);
 }
 
-/* ---- the face ---------------------------------------------------------------- */
+/* ---- the face ------------------------------------------------------------ */
 
 static bool
 has_flag(int argc, char **argv, const char *flag)
@@ -446,7 +446,8 @@ take_changes(const struct config_table *fresh)
 			continue;
 		}
 		if ((e->row->flags & CONFIG_RELOAD) == 0) {
-			log_warn("setting_needs_restart", "key=%s", e->row->key);
+			log_warn("setting_needs_restart", "key=%s",
+			    e->row->key);
 			continue;
 		}
 		set_text(e, now->text, now->source, now->line);

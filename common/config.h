@@ -52,7 +52,7 @@ struct config_row {
 
 enum config_action {
 	CONFIG_RUN,     /* settings are good: start */
-	CONFIG_DONE,    /* --help, --version, --print-config was answered: exit 0 */
+	CONFIG_DONE,    /* --help, --version, --print-config answered: exit 0 */
 	CONFIG_CHECKED, /* --check-config and all is well: exit 0 */
 	CONFIG_FAILED,  /* a one-line error was printed to stderr: exit 2 */
 };

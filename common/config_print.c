@@ -105,10 +105,10 @@ config_print_help(const struct config_table *t, const char *summary)
 	printf("%s: %s\n\n"
 	    "usage: %s [--setting=value ...]\n"
 	    "       %s --check-config | --print-config | --version | --help\n\n"
-	    "A setting is a flag, an environment variable, or a line `key = value`"
-	    "\nin the file that --config names; the key is the flag without its"
-	    "\ndashes in front, with _ for -. Flags win over the environment, the"
-	    "\nenvironment over the file.\n"
+	    "A setting is a flag, an environment variable, or a line\n"
+	    "`key = value` in the file that --config names; the key is the\n"
+	    "flag without its dashes in front, with _ for -. Flags win over\n"
+	    "the environment, the environment over the file.\n"
 	    "TIME: 250ms, 5s, 2m, 1h, 30d. SIZE: 512, 64k, 20M, 1G.\n\n",
 	    t->process, summary, t->process, t->process);
 	for (size_t i = 0; i < t->count; i++) {

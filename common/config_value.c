@@ -136,8 +136,10 @@ config_value_parse(const struct config_row *row, const char *text,
 	if ((row->min != 0 || row->max != 0) &&
 	    (v < row->min || v > row->max)) {
 		snprintf(why, CONFIG_WHY_LEN, "not in the range %s to %s",
-		    config_number_format(row->kind, row->min, min, sizeof(min)),
-		    config_number_format(row->kind, row->max, max, sizeof(max)));
+		    config_number_format(row->kind, row->min, min,
+		    sizeof(min)),
+		    config_number_format(row->kind, row->max, max,
+		    sizeof(max)));
 		return false;
 	}
 	value_r->number = v;

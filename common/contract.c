@@ -27,7 +27,7 @@
 #define NULLABLE FIELD_NULLABLE
 #define SOFT FIELD_SOFT
 
-/* ---- field rules ----------------------------------------------------------- */
+/* ---- field rules --------------------------------------------------------- */
 
 #define OPEN_RULES(name) \
 	static const struct field_rule rules_##name[] = {
@@ -57,7 +57,7 @@
 #undef END
 #undef CALL
 
-/* ---- rows ------------------------------------------------------------------ */
+/* ---- rows ---------------------------------------------------------------- */
 
 #define END(name)
 
@@ -142,7 +142,7 @@ contract_row_at(size_t i)
 	return i < ROW_COUNT ? &rows[i] : NULL;
 }
 
-/* ---- message formats --------------------------------------------------------- */
+/* ---- message formats ----------------------------------------------------- */
 
 static const char *const format_names[FORMAT_COUNT] = {
 	[FORMAT_TEXT] = "text",

@@ -101,7 +101,7 @@ struct contract_row {
 	enum lane lane;
 	enum route route;
 	unsigned flags;
-	const struct field_rule *fields; /* ends with path NULL; NULL for calls */
+	const struct field_rule *fields; /* up to path NULL; NULL for calls */
 };
 
 enum message_format {

@@ -16,13 +16,9 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <sodium.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/admin.h"
@@ -30,6 +26,7 @@
 #include "common/log.h"
 #include "common/metrics.h"
 #include "common/process_metrics.h"
+#include "common/supervisor.h"
 
 #define NEEDS_MAX 16
 /* The kernel's usual ceiling. Some containers allow a thousand times more, and
@@ -89,40 +86,7 @@ daemon_version(void)
 	return PARLEY_VERSION;
 }
 
-/* ---- systemd ----------------------------------------------------------------- */
-
-/* One datagram to the supervisor, if there is one that listens. */
-static void
-notify(const char *text)
-{
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	const char *path = getenv("NOTIFY_SOCKET");
-	size_t len;
-	int fd;
-
-	if (path == NULL || (path[0] != '/' && path[0] != '@')) {
-		return;
-	}
-	len = strlen(path);
-	if (len >= sizeof(to.sun_path)) {
-		return;
-	}
-	memcpy(to.sun_path, path, len);
-	if (path[0] == '@') {
-		to.sun_path[0] = '\0'; /* the abstract namespace */
-	}
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || sendto(fd, text, strlen(text), MSG_NOSIGNAL,
-	    (struct sockaddr *)&to,
-	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0) {
-		log_warn("notify_failed", "cause=\"%s\"", strerror(errno));
-	}
-	if (fd >= 0) {
-		close(fd);
-	}
-}
-
-/* ---- readiness --------------------------------------------------------------- */
+/* ---- readiness ----------------------------------------------------------- */
 
 static bool
 all_needs_met(void)
@@ -142,7 +106,7 @@ say_ready(void)
 		d.ready_said = true;
 		log_info("ready", "version=%s pid=%d", daemon_version(),
 		    (int)getpid());
-		notify("READY=1");
+		supervisor_notify("READY=1");
 	}
 }
 
@@ -205,7 +169,7 @@ daemon_need(const char *what, bool met)
 	say_ready();
 }
 
-/* ---- stopping ---------------------------------------------------------------- */
+/* ---- stopping ------------------------------------------------------------ */
 
 static void
 stop(void)
@@ -262,13 +226,13 @@ on_stop_signal(uv_signal_t *handle UNUSED, int number)
 	d.drain_since = uv_now(&d.loop);
 	log_info("draining", "signal=%s timeout_ms=%" PRId64, name,
 	    d.drain_timeout);
-	notify("STOPPING=1");
+	supervisor_notify("STOPPING=1");
 	uv_timer_start(&d.drain_timer, on_drain_timeout,
 	    (uint64_t)d.drain_timeout, 0);
 	d.spec->drain();
 }
 
-/* ---- the other signals ------------------------------------------------------- */
+/* ---- the other signals --------------------------------------------------- */
 
 static bool
 parse_level(const char *text, enum log_level *level_r)
@@ -324,7 +288,7 @@ watch_signal(uv_signal_t *handle, uv_signal_cb fn, int number)
 	uv_signal_start(handle, fn, number);
 }
 
-/* ---- start ------------------------------------------------------------------- */
+/* ---- start --------------------------------------------------------------- */
 
 static void
 raise_descriptor_limit(void)
@@ -400,7 +364,7 @@ start_admin(void)
 	return true;
 }
 
-/* ---- the loop's end ---------------------------------------------------------- */
+/* ---- the loop's end ------------------------------------------------------ */
 
 static void
 on_close_timeout(uv_timer_t *timer)

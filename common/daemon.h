@@ -36,8 +36,8 @@ struct daemon_spec {
 	/* Starts all parts. False: a log_error naming cause and remedy was
 	 * written; the process ends with status 1 (fini still runs). */
 	bool (*init)(uv_loop_t *loop);
-	/* Begins a graceful stop; calls daemon_stopped() when nothing is left in
-	 * flight. After drain_timeout the process ends anyway. */
+	/* Begins a graceful stop; calls daemon_stopped() when nothing is left
+	 * in flight. After drain_timeout the process ends anyway. */
 	void (*drain)(void);
 	/* Releases all that init made, in reverse; the loop turns once more
 	 * afterwards so that uv_close callbacks run. */

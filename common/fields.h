@@ -1,6 +1,6 @@
 /*
- * Walks a row's field rules over a parsed JSON object: presence, type, length in
- * code points, UUID form. Handlers read the result by index and never touch the
+ * Walks a row's field rules over a parsed JSON object: presence, type, length
+ * in code points, UUID form. Handlers read the result by index and never touch the
  * JSON again. Any thread.
  *
  * SPDX-License-Identifier: MIT

@@ -1,6 +1,6 @@
 /*
- * inbox: the one way for other threads into a loop's thread. The wake-up is sent
- * under the lock, so that the loop cannot close the async handle between a
+ * inbox: the one way for other threads into a loop's thread. The wake-up is
+ * sent under the lock, so that the loop cannot close the async handle between a
  * poster's look at `closed` and its uv_async_send.
  *
  * SPDX-License-Identifier: MIT

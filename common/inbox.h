@@ -4,8 +4,8 @@
  *   NNG callback ---post---> [ locked list ] ---uv_async---> on the loop: fn()
  *
  * The loop is woken only when the list goes from empty to non-empty. Items are
- * delivered in the order they were posted. inbox_post: any thread; all else: the
- * loop's thread. Once inbox_close was called, posting is refused.
+ * delivered in the order they were posted. inbox_post: any thread; all else:
+ * the loop's thread. Once inbox_close was called, posting is refused.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -33,8 +33,8 @@ MUST_CHECK struct inbox *inbox_new(uv_loop_t *loop, inbox_fn *fn, void *arg);
 MUST_CHECK bool inbox_post(struct inbox *in, struct inbox_item *item);
 /* Refuses further posts and delivers what is still listed. */
 void inbox_close(struct inbox *in);
-/* After inbox_close and after all posting threads are gone. The memory goes when
- * the loop has turned once more. NULL is ignored. */
+/* After inbox_close and after all posting threads are gone. The memory goes
+ * when the loop has turned once more. NULL is ignored. */
 void inbox_free(struct inbox **in);
 
 #endif

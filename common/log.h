@@ -4,9 +4,9 @@
  *   2026-02-07T22:55:00.123Z info chatd peer_up peer=presenced addr=ipc://..
  *
  * error: a human must act; warn: odd, survived; info: lifecycle; debug: one
- * request's path. Never tokens, passwords or message bodies. Control characters,
- * and anything else that could forge a line, are written as \xNN. Lines are cut
- * at 2 KiB. Any thread may log; log_init and log_reopen: the main thread.
+ * request's path. Never tokens, passwords or message bodies. Control
+ * characters, and anything else that could forge a line, are written as \xNN.
+ * Lines are cut at 2 KiB. Any thread may log; log_init and log_reopen: the main thread.
  *
  * SPDX-License-Identifier: MIT
  */

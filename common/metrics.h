@@ -1,7 +1,8 @@
 /*
  * Counters, gauges and histograms in Prometheus' text format.
- * A metric is registered once (the name and label set are the identity: the same
- * again gives the same metric) and lives as long as the process. Main thread.
+ * A metric is registered once (the name and label set are the identity: the
+ * same again gives the same metric) and lives as long as the process. Main
+ * thread.
  *
  * SPDX-License-Identifier: MIT
  */

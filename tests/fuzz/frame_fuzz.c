@@ -1,7 +1,7 @@
 /*
  * What a client may send, through the scanner, json-c, every row's field rules
- * and the error frame. Beyond not crashing: what the scanner lets through json-c
- * reads; what fields_check lets through keeps its bounds; what we answer is
+ * and the error frame. Beyond not crashing: what the scanner lets through
+ * json-c reads; what fields_check lets through keeps its bounds; what we answer is
  * valid JSON.
  *
  * SPDX-License-Identifier: MIT

@@ -40,7 +40,7 @@ enum mode {
 static enum mode mode;
 static uv_timer_t timer;
 
-/* ---- the child --------------------------------------------------------------- */
+/* ---- the child ----------------------------------------------------------- */
 
 static void
 on_met(uv_timer_t *t UNUSED)
@@ -120,7 +120,7 @@ static const struct daemon_spec spec = {
 	.preflight = preflight,
 };
 
-/* ---- the parent's tools ------------------------------------------------------ */
+/* ---- the parent's tools -------------------------------------------------- */
 
 static char dir[] = "/tmp/parley-daemon-XXXXXX";
 static pid_t child;
@@ -262,7 +262,7 @@ make_met(void)
 	close(open("met", O_CREAT | O_WRONLY, 0600));
 }
 
-/* ---- tests ------------------------------------------------------------------- */
+/* ---- tests --------------------------------------------------------------- */
 
 static void
 test_life(void **state UNUSED)

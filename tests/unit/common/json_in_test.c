@@ -48,7 +48,7 @@ static const char *const bad[] = {
 	"[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]",
 };
 
-/* A copy without room behind it, so that a sanitizer sees reads past the end. */
+/* A copy without room behind it: a sanitizer sees reads past the end. */
 static char *
 exact(const char *text, size_t len)
 {

@@ -1,6 +1,6 @@
 /*
- * json_out and the error frames: commas, escapes, order of keys. What is printed
- * must be valid and mean the same when it is read back.
+ * json_out and the error frames: commas, escapes, order of keys. What is
+ * printed must be valid and mean the same when it is read back.
  *
  * SPDX-License-Identifier: MIT
  */
