@@ -1,0 +1,205 @@
+"""Whole installations for tests: any number of gateways, chatds and presenceds
+over a PostgreSQL database and a Redis of their own.
+
+    PARLEY_BUILD   the build directory whose programs are tested (build/dev)
+
+All lies under build/test-run/ of the repository and is removed after a run that
+found no fault.
+
+SPDX-License-Identifier: MIT
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from . import hygiene
+from .process import Daemon, Gateway, clean_environment
+from .stores import Postgres, Redis
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = (ROOT / os.environ.get("PARLEY_BUILD", "build/dev")).resolve()
+RUNS = ROOT / "build" / "test-run"
+
+# What makes a run quick without changing what is tested: the cheapest password
+# hash, short grace and drain.
+QUICK = {
+    "chatd": {"password_memory": 8192, "password_ops": 1},
+    "presenced": {"grace": "1s"},
+    "gateway": {"drain_spread": "200ms"},
+}
+
+
+def program(kind):
+    path = BUILD / kind / kind
+    assert path.exists(), f"{path} is not built: tests/run.sh builds it"
+    return path
+
+
+class World:
+    """What all stacks of one run share: the directory, a PostgreSQL."""
+
+    def __init__(self):
+        self.directory = RUNS / str(os.getpid())
+        self.directory.mkdir(parents=True)
+        self.postgres = None
+        self.stacks = 0
+        self.faulty = False
+
+    def shared_postgres(self):
+        if self.postgres is None:
+            self.postgres = self.new_postgres("postgres")
+        return self.postgres
+
+    def new_postgres(self, name):
+        """A cluster with the roles and a migrated template."""
+        postgres = Postgres(self.directory / name)
+        postgres.start()
+        try:
+            postgres.make_roles()
+            postgres.make_database("parley_template")
+            self.migrate(postgres, "parley_template")
+        except BaseException:
+            postgres.stop()
+            raise
+        return postgres
+
+    def migrate(self, postgres, database):
+        log = self.directory / f"migrate-{database}.log"
+        with open(log, "ab") as output:
+            status = subprocess.run(
+                [program("chatd"), "--migrate-only"], cwd=self.directory,
+                stdin=subprocess.DEVNULL, stdout=output,
+                stderr=subprocess.STDOUT, timeout=60,
+                env=clean_environment(
+                    PARLEY_DATABASE_URL=postgres.conninfo(
+                        "parley_chatd", database),
+                    PARLEY_MIGRATE_URL=postgres.conninfo(
+                        "parley_owner", database))).returncode
+        assert status == 0, f"migration failed: {log.read_text()}"
+
+    def new_stack(self, **layout):
+        self.stacks += 1
+        return Stack(self, self.directory / f"stack-{self.stacks}", **layout)
+
+    def faults_of(self, processes):
+        """What stopped processes did wrong, in deed or in their logs."""
+        faults = []
+        for process in processes:
+            faults += process.faults
+            process.faults = []
+            if process.log_path.exists():
+                faults += hygiene.faults_in(process.log_path)
+        self.faulty = self.faulty or bool(faults)
+        return faults
+
+    def close(self):
+        faults = []
+        if self.postgres is not None:
+            self.postgres.stop()
+            faults = self.faults_of([self.postgres])
+        if not self.faulty and not os.environ.get("PARLEY_TEST_KEEP"):
+            shutil.rmtree(self.directory, ignore_errors=True)
+        return faults
+
+
+class Stack:
+    """gateways[], chatds[], presenceds[] by list; more settings a kind, and for
+    one process by its name: settings={"chatd": {..}, "gateway-2": {..}}."""
+
+    def __init__(self, world, directory, gateways=1, chatds=1, presenceds=1,
+                 settings=None, own_postgres=False, start=True):
+        self.world = world
+        self.directory = directory
+        self.settings = settings or {}
+        self.own_postgres = own_postgres
+        directory.mkdir(parents=True)
+        self.postgres = world.new_postgres(f"{directory.name}-postgres") \
+            if own_postgres else world.shared_postgres()
+        self.database = self.postgres.make_database(template="parley_template")
+        self.redis = Redis(directory / "redis").start()
+        self.counts = {"chatd": chatds, "presenced": presenceds,
+                       "gateway": gateways}
+        self.gateways, self.chatds, self.presenceds = [], [], []
+        self.lists = {"gateway": self.gateways, "chatd": self.chatds,
+                      "presenced": self.presenceds}
+        for kind, count in self.counts.items():
+            for number in range(1, count + 1):
+                self.add(kind, number)
+        if start:
+            self.start()
+
+    def addresses(self, kind):
+        return ",".join(f"ipc://{kind}-{i}.sock"
+                        for i in range(1, self.counts[kind] + 1))
+
+    def add(self, kind, number):
+        name = f"{kind}-{number}"
+        settings = {
+            "chatd": lambda: {
+                "listen": f"ipc://{name}.sock", "migrate": "off",
+                "presenced": self.addresses("presenced"),
+                "public_url": "http://parley.test"},
+            "presenced": lambda: {
+                "listen": f"ipc://{name}.sock",
+                "chatd": self.addresses("chatd")},
+            "gateway": lambda: {
+                "chatd": self.addresses("chatd"),
+                "presenced": self.addresses("presenced"),
+                "public_url": "http://parley.test",
+                "www_dir": ROOT / "gateway" / "www",
+                "media_dir": self.directory / "media"},
+        }[kind]()
+        settings.update(QUICK[kind])
+        settings.update(self.settings.get(kind, {}))
+        settings.update(self.settings.get(name, {}))
+        secrets = {"redis_url": self.redis.url}
+        if kind == "chatd":
+            secrets["database_url"] = self.postgres.conninfo(
+                "parley_chatd", self.database)
+        maker = Gateway if kind == "gateway" else Daemon
+        (self.directory / "media").mkdir(exist_ok=True)
+        process = maker(name, program(kind), settings, secrets,
+                        self.directory)
+        self.lists[kind].append(process)
+        return process
+
+    def processes(self):
+        return self.chatds + self.presenceds + self.gateways
+
+    def start(self):
+        for process in self.processes():
+            process.start()
+        for process in self.processes():
+            process.wait_ready()
+        return self
+
+    def sql(self, statement, *values):
+        with self.postgres.connect(self.database) as link:
+            return link.execute(statement, values).fetchall()
+
+    def logs(self):
+        return "".join(p.log_text() for p in self.processes())
+
+    def warnings(self):
+        """Log lines of level warn and error."""
+        return [line for line in self.logs().splitlines()
+                if re.match(r"\S+ (warn|error) ", line)]
+
+    def close(self):
+        for group in (self.gateways, self.presenceds, self.chatds):
+            for process in group:
+                process.begin_terminate()
+            for process in group:
+                process.end_terminate()
+        self.redis.terminate()
+        stopped = self.processes() + [self.redis]
+        if self.own_postgres:
+            self.postgres.stop()
+            stopped.append(self.postgres)
+        else:
+            self.postgres.execute(
+                "postgres", f"DROP DATABASE {self.database} WITH (FORCE)")
+        return self.world.faults_of(stopped)
