@@ -222,13 +222,13 @@ on_greeting(redisAsyncContext *ac, void *reply, void *privdata)
 	struct bus_link *l = ac->data;
 	redisReply *r = reply;
 
+	(void)privdata;
 	if (r == NULL || l == NULL || l->state != LINK_CONNECTING) {
 		return;
 	}
 	if (r->type == REDIS_REPLY_ERROR) {
-		log_error("redis_refused", "command=%s reason=\"%s\" "
-		    "remedy=\"check redis_url\"", (const char *)privdata,
-		    r->str);
+		log_error("redis_refused", "reason=\"%s\" "
+		    "remedy=\"check redis_url\"", r->str);
 		bus_link_reset(l);
 		return;
 	}
@@ -253,15 +253,15 @@ greet(struct bus_link *l)
 
 	l->greetings = 1 + (a->password != NULL) + (a->db != 0);
 	if (a->password != NULL) {
-		redisAsyncCommand(l->ac, on_greeting, "AUTH", "AUTH %s",
-		    a->password);
+		redisAsyncCommand(l->ac, on_greeting, NULL, "AUTH %s",
+		        a->password);
 	}
 	if (a->db != 0) {
-		redisAsyncCommand(l->ac, on_greeting, "SELECT", "SELECT %d",
-		    a->db);
+		redisAsyncCommand(l->ac, on_greeting, NULL, "SELECT %d",
+		        a->db);
 	}
-	redisAsyncCommand(l->ac, on_greeting, "CLIENT", "CLIENT SETNAME %s",
-	    l->name);
+	redisAsyncCommand(l->ac, on_greeting, NULL, "CLIENT SETNAME %s",
+		        l->name);
 }
 
 static void
