@@ -1,0 +1,191 @@
+/*
+ * The order of making is the order of dependence; ending goes the other way
+ * round, the sockets first, so that every connection leaves parts that still
+ * exist.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "gateway/app.h"
+
+#include <stdlib.h>
+
+#include "common/bus.h"
+#include "common/daemon.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/rpc.h"
+#include "gateway/catchup.h"
+#include "gateway/conn.h"
+#include "gateway/drain.h"
+#include "gateway/fanout.h"
+#include "gateway/media.h"
+#include "gateway/presence.h"
+#include "gateway/receipts.h"
+#include "gateway/server.h"
+#include "gateway/settings.h"
+#include "gateway/static_files.h"
+#include "gateway/stats.h"
+#include "gateway/tokens.h"
+
+/* Calls to one service that may wait or be in flight. */
+#define PENDING_MAX 50000
+/* A call to chatd that was lost is noticed after this. */
+#define ATTEMPT_MS 1500
+#define PRESENCED_TIMEOUT_MS 2000
+#define BUS_BACKLOG_MAX (64u * 1024)
+
+static struct gateway *gw;
+
+/* ---- the links ----------------------------------------------------------------------- */
+
+static void
+on_chatd_change(void *arg, bool any_up)
+{
+	(void)arg;
+	daemon_need("chatd", any_up);
+}
+
+static void
+on_version_mismatch(void *arg)
+{
+	/* The client has logged which peer, which version, and the remedy. */
+	(void)arg;
+	daemon_fail();
+}
+
+static bool
+start_calls(void)
+{
+	struct rpc_client_conf conf = {
+		.service = "chatd",
+		.addresses = settings.chatd,
+		.timeout_ms = settings.request_timeout,
+		.attempt_ms = ATTEMPT_MS,
+		.pending_max = PENDING_MAX,
+		.on_change = on_chatd_change,
+		.on_version_mismatch = on_version_mismatch,
+	};
+
+	gw->chatd = rpc_client_new(gw->loop, &conf);
+	if (gw->chatd == NULL) {
+		return false;
+	}
+	conf.service = "presenced";
+	conf.addresses = settings.presenced;
+	conf.timeout_ms = PRESENCED_TIMEOUT_MS;
+	conf.on_change = NULL;
+	gw->presenced = rpc_client_new(gw->loop, &conf);
+	return gw->presenced != NULL;
+}
+
+static void
+on_message(void *arg, const char *topic, size_t topic_len,
+    const uint8_t *data, size_t len)
+{
+	struct gateway *g = arg;
+
+	fanout_on_message(g->fanout, topic, topic_len, data, len);
+}
+
+static void
+on_subscriptions(void *arg, bool up, uint64_t away_ms)
+{
+	struct gateway *g = arg;
+
+	daemon_need("redis", up);
+	fanout_on_subscriptions(g->fanout, up, away_ms);
+}
+
+static bool
+start_bus(void)
+{
+	const struct bus_conf conf = {
+		.url = settings.redis_url,
+		.name = "parley-gateway",
+		.backlog_max = BUS_BACKLOG_MAX,
+		.on_message = on_message,
+		.on_subscriptions = on_subscriptions,
+		.arg = gw,
+	};
+
+	gw->bus = bus_new(gw->loop, &conf);
+	if (gw->bus == NULL) {
+		return false;
+	}
+	fanout_start(gw->fanout);
+	return true;
+}
+
+/* ---- as the skeleton wants it -------------------------------------------------------- */
+
+bool
+app_init(uv_loop_t *loop)
+{
+	gw = mem_zalloc(sizeof(*gw));
+	gw->loop = loop;
+	gw->id = uuid_v4();
+	daemon_need("chatd", false);
+	daemon_need("redis", false);
+	stats_init();
+	gw->conns = conns_new(gw);
+	gw->fanout = fanout_new(gw);
+	gw->receipts = receipts_new(gw);
+	gw->catchup = catchup_new(gw);
+	gw->tokens = tokens_new(gw);
+	gw->media = media_new(gw);
+	gw->files = static_files_new(settings.www_dir);
+	/* The port first: when it is busy, nothing else should have begun. */
+	gw->server = server_new(gw);
+	if (gw->server == NULL || !start_calls() || !start_bus()) {
+		return false;
+	}
+	gw->presence = presence_new(gw);
+	return true;
+}
+
+void
+app_drain(void)
+{
+	drain_start(gw, daemon_stopped);
+}
+
+void
+app_fini(void)
+{
+	if (gw == NULL) {
+		return;
+	}
+	server_free(&gw->server);
+	drain_free();
+	presence_free(&gw->presence);
+	static_files_free(&gw->files);
+	media_free(&gw->media);
+	tokens_free(&gw->tokens);
+	catchup_free(&gw->catchup);
+	receipts_free(&gw->receipts);
+	bus_free(&gw->bus);
+	fanout_free(&gw->fanout);
+	conns_free(&gw->conns);
+	rpc_client_free(&gw->presenced);
+	rpc_client_free(&gw->chatd);
+	free(gw);
+	gw = NULL;
+}
+
+void
+app_reload(void)
+{
+	static_files_free(&gw->files);
+	gw->files = static_files_new(settings.www_dir);
+}
+
+void
+app_dump(void)
+{
+	log_info("dump", "connections=%zu sessions=%zu users=%zu "
+	    "chatd_calls=%zu presenced_calls=%zu catch_ups=%zu marks=%zu "
+	    "presence=%zu", gw->conns->count, gw->conns->live,
+	    fanout_users(gw->fanout), rpc_client_pending(gw->chatd),
+	    rpc_client_pending(gw->presenced), catchup_waiting(gw->catchup),
+	    receipts_pending(gw->receipts), presence_pending(gw->presence));
+}

@@ -1,0 +1,251 @@
+/*
+ * The client's bytes are passed on unchanged; who sent them is in the envelope.
+ * A client that does not read its answers gets no more: requests wait while a
+ * quarter of the outbox is full, so that only events can make a slow reader.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "gateway/backend.h"
+
+#include <libwebsockets.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/contract.h"
+#include "common/error_frame.h"
+#include "common/rpc.h"
+#include "gateway/catchup.h"
+#include "gateway/conn.h"
+#include "gateway/deliver.h"
+#include "gateway/random.h"
+#include "gateway/request.h"
+#include "gateway/settings.h"
+#include "gateway/stats.h"
+
+static void
+send_error(struct conn *c, const struct error_frame *e)
+{
+	struct buf b = BUF_INIT;
+
+	error_frame_put(&b, e);
+	conn_send_json(c, b.data, b.len);
+	buf_fini(&b);
+}
+
+static bool
+is_abuse(enum err status)
+{
+	return status == ERR_INVALID_JSON || status == ERR_UNKNOWN_TYPE ||
+	    status == ERR_INVALID_FIELD || status == ERR_TOO_LARGE;
+}
+
+static const struct uuid *
+unless_nil(const struct uuid *id)
+{
+	return uuid_is_nil(id) ? NULL : id;
+}
+
+/* ---- answers ------------------------------------------------------------------ */
+
+static void
+send_unavailable(struct conn *c, const struct conn_call *call)
+{
+	const struct error_frame e = {
+		.request = call->row->name,
+		.reason = ERR_UNAVAILABLE,
+		.chat_id = unless_nil(&call->chat),
+		.front_msg_id = unless_nil(&call->front_msg_id),
+		.request_id = call->request_id,
+	};
+
+	send_error(c, &e);
+}
+
+/* The session knows the chat by the answer it is given. */
+static void
+learn_chat(struct conn *c, const struct frame *reply)
+{
+	struct session_chat *chat =
+	    chats_add(&c->chats, &reply->chat, reply->seq);
+
+	if (catchup_was_unknown(c, &reply->chat)) {
+		catchup_want_chat(c, chat, 0);
+	}
+}
+
+static void
+learn_seen(struct conn *c, const struct frame *reply)
+{
+	struct session_chat *chat = chats_get(&c->chats, &reply->chat);
+
+	if (chat != NULL && reply->seq > chat->seen) {
+		chat->seen = reply->seq;
+	}
+}
+
+/* What a successful answer teaches about the session, before it is written. */
+static void
+learn(struct conn *c, const struct contract_row *row,
+    const struct frame *reply)
+{
+	switch (row->kind) {
+	case MSG_send_message:
+		deliver_own_message(c, &reply->chat, reply->seq);
+		break;
+	case MSG_open_chat:
+		learn_seen(c, reply);
+		break;
+	case MSG_create_private_chat:
+		learn_chat(c, reply);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+finish(struct conn *c, const struct conn_call *call, enum err status,
+    const struct frame *reply)
+{
+	bool has_body = reply != NULL && reply->body_len > 0;
+	bool logout = call->row->kind == MSG_logout && status == ERR_OK;
+
+	if (status == ERR_OK && reply != NULL) {
+		learn(c, call->row, reply);
+	}
+	if (has_body) {
+		conn_send_json(c, reply->body, reply->body_len);
+	} else if (!logout) {
+		send_unavailable(c, call);
+	}
+	deliver_held(c);
+	if (is_abuse(status)) {
+		conn_count_abuse(c);
+	}
+	if (logout) {
+		conn_close(c, 1000, "logout");
+	} else if (c->drain_due) {
+		conn_close(c, 1012, "Gateway restarting");
+	}
+}
+
+static void
+on_reply(void *arg, enum err status, const struct frame *reply)
+{
+	struct conn *c = arg;
+	struct conn_call call = c->call;
+
+	memset(&c->call, 0, sizeof(c->call));
+	stats_request(call.row, status, clock_mono_us() - call.started_us);
+	finish(c, &call, status, reply);
+	free(call.request_id);
+	backend_pump(c);
+}
+
+/* ---- requests ------------------------------------------------------------------ */
+
+/* The highest seq up to which the session has seen everything of a chat. */
+static uint64_t
+seen_upto(struct conn *c, const struct uuid *chat_id)
+{
+	const struct session_chat *chat = chats_get(&c->chats, chat_id);
+
+	if (chat == NULL) {
+		return 0;
+	}
+	return chat->seen > chat->track.frontier ? chat->seen
+	    : chat->track.frontier;
+}
+
+/* Takes the texts of `r` that outlive the frame. */
+static void
+start_call(struct conn *c, struct request *r, const struct inbound_frame *f)
+{
+	struct rpc_request req = {
+		.kind = r->row->kind,
+		.timeout_ms = settings.request_timeout,
+		.trace = random_u64(),
+		.user = c->user,
+		.session = c->session,
+		.token = c->token,
+		.chat = r->chat,
+		.body = f->data,
+		.body_len = f->len,
+	};
+
+	req.route = r->row->route == ROUTE_CHAT && !uuid_is_nil(&r->chat)
+	    ? r->chat : c->user;
+	if (r->row->kind == MSG_chat_messages_read) {
+		req.seq = seen_upto(c, &r->chat);
+	}
+	c->call.row = r->row;
+	c->call.chat = r->chat;
+	c->call.front_msg_id = r->front_msg_id;
+	c->call.request_id = r->request_id;
+	r->request_id = NULL;
+	c->call.started_us = clock_mono_us();
+	c->call.id = rpc_call(c->gw->chatd, &req, on_reply, c);
+}
+
+static void
+refuse(struct conn *c, enum err err, const struct request *r)
+{
+	const struct error_frame e = {
+		.request = r->type,
+		.reason = err,
+		.chat_id = unless_nil(&r->chat),
+		.front_msg_id = unless_nil(&r->front_msg_id),
+		.request_id = r->request_id,
+	};
+
+	send_error(c, &e);
+	conn_count_abuse(c);
+}
+
+static void
+handle(struct conn *c, const struct inbound_frame *f)
+{
+	struct request r;
+	enum err err = request_parse(f->data, f->len, &r);
+
+	if (err == ERR_OK) {
+		start_call(c, &r, f);
+	} else {
+		refuse(c, err, &r);
+	}
+	request_fini(&r);
+}
+
+static bool
+may_take(const struct conn *c)
+{
+	return c->state == CONN_LIVE && c->call.id == 0 && !c->drain_due &&
+	    c->out.bytes <= c->out.bytes_max / 4;
+}
+
+void
+backend_pump(struct conn *c)
+{
+	struct inbound_frame *f;
+
+	while (may_take(c) && (f = inbound_pop(&c->in)) != NULL) {
+		handle(c, f);
+		free(f);
+	}
+	if (c->read_paused && conn_is_open(c) && inbound_has_room(&c->in)) {
+		c->read_paused = false;
+		lws_rx_flow_control(c->wsi, 1);
+	}
+}
+
+void
+backend_cancel(struct conn *c)
+{
+	if (c->call.id != 0) {
+		rpc_cancel(c->gw->chatd, c->call.id);
+	}
+	free(c->call.request_id);
+	memset(&c->call, 0, sizeof(c->call));
+}

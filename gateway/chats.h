@@ -1,0 +1,50 @@
+/*
+ * The chats one session knows, and what of each was written to it. Starts as the
+ * marks of the session's user_info. Embedded in a connection; main thread.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef GATEWAY_CHATS_H
+#define GATEWAY_CHATS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/map.h"
+#include "common/uuid.h"
+#include "gateway/seqtrack.h"
+
+enum chat_want {
+	WANT_NOTHING,
+	WANT_HOLES,  /* ask chatd, if there are holes when its turn comes */
+	WANT_SURELY, /* ask in any case */
+};
+
+struct session_chat {
+	struct uuid id;
+	struct seqtrack track;
+	uint64_t seen;   /* a chat_info showed the chat up to here */
+	uint64_t noted;  /* reported as delivered up to here */
+	/* For catchup.c. */
+	enum chat_want want;
+	bool in_flight;  /* is being asked of chatd */
+	uint64_t asked;  /* the track's top when it was asked */
+};
+
+struct chats {
+	struct map map; /* owns the session_chats */
+};
+
+void chats_init(struct chats *c);
+void chats_fini(struct chats *c);
+struct session_chat *chats_get(const struct chats *c, const struct uuid *id);
+/* A chat the session knows from now on, written up to `base`. If it was known
+ * already, it stays as it is. */
+struct session_chat *chats_add(struct chats *c, const struct uuid *id,
+    uint64_t base);
+void chats_del(struct chats *c, const struct uuid *id);
+/* Walks all: start with *cursor 0; NULL at the end. */
+struct session_chat *chats_next(const struct chats *c, size_t *cursor);
+
+#endif

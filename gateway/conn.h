@@ -1,0 +1,176 @@
+/*
+ * conn: one client's WebSocket connection, a session, from its handshake to its
+ * end.
+ *
+ *   CHECKING -> SUBSCRIBING -> SNAPSHOT -> LIVE -> CLOSING -> CLOSED
+ *       (opening.c)                        |  backend.c: its requests
+ *                                          |  deliver.c: its events
+ *
+ * A conn is made when the handshake is done and freed when libwebsockets lets go
+ * of the socket (conn_gone), never before: code that holds a conn may go on
+ * after conn_close and finds it in CLOSING. What it must not do is trust the
+ * state it saw before it sent something.
+ *
+ * Frames that arrive before LIVE wait in `in`, events in `waiting`; both are
+ * bounded. All on the main thread.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef GATEWAY_CONN_H
+#define GATEWAY_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/buf.h"
+#include "common/list.h"
+#include "common/uuid.h"
+#include "gateway/auth.h"
+#include "gateway/chats.h"
+#include "gateway/gateway.h"
+#include "gateway/inbound.h"
+#include "gateway/outbox.h"
+
+struct lws;
+struct fan_user;
+struct contract_row;
+
+enum conn_state {
+	CONN_CHECKING,    /* its token is with chatd */
+	CONN_SUBSCRIBING, /* on its fan_user's list; Redis has to confirm */
+	CONN_SNAPSHOT,    /* its user_info is asked for; events wait */
+	CONN_LIVE,        /* frames and events flow */
+	CONN_CLOSING,     /* on conns.closing: flushes, sends its close frame */
+	CONN_CLOSED,      /* the library has let go of it */
+};
+
+/* The request that chatd is working on. */
+struct conn_call {
+	uint64_t id;                    /* of the rpc call; 0: none */
+	const struct contract_row *row; /* borrowed, constant */
+	struct uuid chat;
+	struct uuid front_msg_id;
+	char *request_id;               /* owned; may be NULL */
+	uint64_t started_us;
+};
+
+/* What the session has to ask chatd for. See catchup.c. */
+#define CONN_UNKNOWN_MAX 8
+struct conn_catchup {
+	struct list link;    /* catchup.waiting; unlinked: nothing wanted */
+	uint64_t due_ms;
+	uint64_t call;       /* rpc id; 0: none in flight */
+	unsigned failures;
+	/* Wishes; those for known chats stand in session_chat.want. */
+	bool all;            /* also which chats were gained and lost */
+	uint32_t away_ms;
+	struct uuid unknown[CONN_UNKNOWN_MAX]; /* chats met, not yet known */
+	unsigned unknown_len;
+	/* What the call in flight asks. */
+	bool asking_all;
+	uint32_t asking_away_ms;
+	struct uuid asking[CONN_UNKNOWN_MAX];
+	unsigned asking_len;
+};
+
+struct conn {
+	uint32_t magic;
+	struct gateway *gw;      /* borrowed */
+	struct lws *wsi;         /* borrowed; NULL when CLOSED */
+	enum conn_state state;
+	struct uuid session;
+	struct uuid user;        /* nil until the token is checked */
+	struct uuid token;
+	struct token_hash hash;
+	int64_t expires_ms;      /* of the token, unix */
+	uint64_t opened_ms;
+
+	struct list link;        /* conns.all */
+	struct list watch;       /* conns.idle, .pinged or .closing */
+	uint64_t watch_due_ms;
+	struct list expiry;      /* tokens.expiring */
+
+	uint64_t opening_call;   /* rpc id; 0: none */
+	struct fan_user *fan;    /* borrowed; NULL: not subscribed */
+	struct list fan_link;
+
+	struct outbox out;
+	struct inbound in;
+	bool read_paused;
+	struct conn_call call;
+	struct chats chats;
+	struct conn_catchup catchup;
+	struct buf snapshot;     /* delivered marks to report once user_info
+	                          * was written */
+	struct list waiting;     /* events before LIVE */
+	size_t waiting_len;
+	size_t waiting_bytes;
+	struct list held;        /* receipts behind the own answer */
+	size_t held_len;
+	size_t held_bytes;
+
+	uint64_t *abuse;         /* owned: ring of times; NULL: none yet */
+	size_t abuse_len;
+	size_t abuse_next;
+
+	bool announced;          /* presenced was told of it */
+	bool drain_due;          /* close when its call has returned */
+	int close_code;
+	const char *close_why;   /* fixed text */
+	bool close_given;        /* the library has the close frame */
+	bool dead;               /* broken: no close frame */
+};
+
+/* All connections of the process. */
+struct conns {
+	struct gateway *gw;      /* borrowed */
+	struct list all;
+	struct list idle;        /* by time of the next ping */
+	struct list pinged;      /* by time at which the pong is overdue */
+	struct list closing;     /* by time at which patience ends */
+	size_t count;            /* of all */
+	size_t live;
+	uv_timer_t timer;
+};
+
+struct conns *conns_new(struct gateway *gw);
+/* All connections must be gone. The loop has to turn once more. */
+void conns_free(struct conns **c);
+
+/* The handshake of `wsi` is done. */
+struct conn *conn_new(struct gateway *gw, struct lws *wsi);
+/* The library has let go: frees it. */
+void conn_gone(struct conn **c);
+
+/* Checks the edge, keeps the counts, logs at debug. */
+void conn_set_state(struct conn *c, enum conn_state state);
+/* Whether it may still be written to by us (not closing). */
+bool conn_is_open(const struct conn *c);
+
+/* Queues or writes a frame; `note` may be NULL. A reader that is too slow is
+ * closed. */
+void conn_send(struct conn *c, struct out_frame *f,
+    const struct out_note *note);
+void conn_send_json(struct conn *c, const void *json, size_t len);
+
+/* Ends the session now and tells the client why, after what is queued for it.
+ * `why` is a fixed text of at most 100 bytes. Only the first call counts. */
+void conn_close(struct conn *c, int code, const char *why);
+/* Ends it without a word: the socket is broken or stuck. */
+void conn_kill(struct conn *c, const char *why);
+
+/* One more malformed frame; closes the connection of one who does not stop. */
+void conn_count_abuse(struct conn *c);
+
+/* From ws.c. */
+void conn_receive(struct conn *c, const void *data, size_t len, bool last,
+    bool binary);
+/* Returns -1 when the library should close the socket. */
+MUST_CHECK int conn_writable(struct conn *c);
+void conn_pong(struct conn *c);
+
+/* Sends a ping, unless bytes are stuck. From watch.c. */
+void conn_ping(struct conn *c);
+
+#endif

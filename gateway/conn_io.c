@@ -1,0 +1,98 @@
+/*
+ * Writing goes straight to the kernel whenever the library holds nothing back;
+ * outside its WRITEABLE callback that is allowed on the service thread. What the
+ * kernel refuses the library copies and keeps (lws_partial_buffered), and only
+ * when that is gone were the bytes really sent.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "gateway/conn_io.h"
+
+#include <libwebsockets.h>
+#include <string.h>
+
+#include "common/calls.h"
+#include "gateway/conn.h"
+#include "gateway/receipts.h"
+
+static enum out_result
+io_write(void *arg, struct out_frame *f)
+{
+	struct conn *c = arg;
+
+	if (lws_write(c->wsi, f->data, f->len, LWS_WRITE_TEXT) < 0) {
+		return OUT_DEAD;
+	}
+	return lws_partial_buffered(c->wsi) ? OUT_HELD : OUT_SENT;
+}
+
+static bool
+io_held(void *arg)
+{
+	struct conn *c = arg;
+
+	return lws_partial_buffered(c->wsi) != 0;
+}
+
+static void
+io_want_writable(void *arg)
+{
+	struct conn *c = arg;
+
+	lws_callback_on_writable(c->wsi);
+}
+
+/* user_info has reached the kernel: all it covered is delivered. */
+static void
+snapshot_sent(struct conn *c)
+{
+	struct rd r;
+
+	rd_init(&r, c->snapshot.data, c->snapshot.len);
+	while (rd_left(&r) > 0) {
+		struct uuid chat = rd_uuid(&r);
+		uint64_t upto = rd_u64(&r);
+
+		receipts_note(c->gw->receipts, &c->user, &chat, upto);
+	}
+	buf_fini(&c->snapshot);
+}
+
+static void
+io_sent(void *arg, const struct out_note *note)
+{
+	struct conn *c = arg;
+
+	switch (note->kind) {
+	case NOTE_NONE:
+		break;
+	case NOTE_CHAT:
+		receipts_note(c->gw->receipts, &c->user, &note->chat,
+		    note->upto);
+		break;
+	case NOTE_SNAPSHOT:
+		snapshot_sent(c);
+		break;
+	}
+}
+
+void
+conn_ping(struct conn *c)
+{
+	unsigned char room[LWS_PRE + 1];
+
+	if (c->out.held_bytes > 0 || lws_partial_buffered(c->wsi)) {
+		return;
+	}
+	memset(room, 0, sizeof(room));
+	if (lws_write(c->wsi, &room[LWS_PRE], 0, LWS_WRITE_PING) < 0) {
+		conn_kill(c, "write failed");
+	}
+}
+
+const struct outbox_io conn_io = {
+	.write = io_write,
+	.held = io_held,
+	.want_writable = io_want_writable,
+	.sent = io_sent,
+};

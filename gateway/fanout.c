@@ -1,0 +1,252 @@
+/*
+ * A fan_user lives from its first session until its last has left and Redis has
+ * answered the SUBSCRIBE: the answer names it, so it cannot go before. One that
+ * is left empty meanwhile is revived by the next session, or dropped when the
+ * answer comes.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "gateway/fanout.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/bus.h"
+#include "common/calls.h"
+#include "common/list.h"
+#include "common/log.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "gateway/catchup.h"
+#include "gateway/conn.h"
+#include "gateway/deliver.h"
+#include "gateway/opening.h"
+#include "gateway/stats.h"
+#include "gateway/tokens.h"
+
+/* Connections that catch up after a fault do so over this time. */
+#define SPREAD_MS 500
+
+struct fan_user {
+	struct fanout *fanout;  /* borrowed */
+	struct uuid user;
+	struct list conns;      /* by fan_link; borrowed */
+	bool asking;            /* the SUBSCRIBE has not been answered */
+	bool busy;              /* its list is being walked: stays */
+};
+
+struct fanout {
+	struct gateway *gw;     /* borrowed */
+	struct map users;       /* owns the fan_users */
+};
+
+static double
+gauge_users(void *arg)
+{
+	return (double)fanout_users(arg);
+}
+
+struct fanout *
+fanout_new(struct gateway *gw)
+{
+	struct fanout *f = mem_zalloc(sizeof(*f));
+
+	f->gw = gw;
+	map_init(&f->users);
+	metric_gauge_fn("parley_gateway_subscriptions", NULL,
+	    "Users whose events this gateway receives", gauge_users, f);
+	return f;
+}
+
+void
+fanout_free(struct fanout **fp)
+{
+	struct fanout *f = *fp;
+	struct fan_user *u;
+	size_t cursor = 0;
+
+	if (f == NULL) {
+		return;
+	}
+	*fp = NULL;
+	while ((u = map_next(&f->users, &cursor, NULL)) != NULL) {
+		assert(list_empty(&u->conns));
+		free(u);
+	}
+	map_fini(&f->users);
+	free(f);
+}
+
+void
+fanout_start(struct fanout *f)
+{
+	bus_subscribe(f->gw->bus, EVENT_TOPIC_GATEWAYS, NULL, NULL);
+}
+
+size_t
+fanout_users(const struct fanout *f)
+{
+	return f->users.len;
+}
+
+static void
+user_drop(struct fan_user *u)
+{
+	char topic[EVENT_TOPIC_USER_LEN + 1];
+
+	map_del(&u->fanout->users, &u->user);
+	bus_unsubscribe(u->fanout->gw->bus, event_topic_user(&u->user, topic));
+	free(u);
+}
+
+/* After a walk over its list, or when a session left. */
+static void
+user_settle(struct fan_user *u)
+{
+	if (list_empty(&u->conns) && !u->asking && !u->busy) {
+		user_drop(u);
+	}
+}
+
+static void
+on_confirmed(void *arg, bool ok)
+{
+	struct fan_user *u = arg;
+
+	/* Not ok: Redis is away. The sessions go on without live events and
+	 * catch up when the subscription stands. */
+	(void)ok;
+	u->asking = false;
+	u->busy = true;
+	LIST_FOREACH_SAFE(link, next, &u->conns) {
+		struct conn *c = LIST_ENTRY(link, struct conn, fan_link);
+
+		if (c->state == CONN_SUBSCRIBING) {
+			opening_subscribed(c);
+		}
+	}
+	u->busy = false;
+	user_settle(u);
+}
+
+static struct fan_user *
+user_new(struct fanout *f, const struct uuid *user)
+{
+	struct fan_user *u = mem_zalloc(sizeof(*u));
+
+	u->fanout = f;
+	u->user = *user;
+	list_init(&u->conns);
+	map_put(&f->users, user, u);
+	return u;
+}
+
+void
+fanout_join(struct conn *c)
+{
+	struct fanout *f = c->gw->fanout;
+	struct fan_user *u = map_get(&f->users, &c->user);
+	char topic[EVENT_TOPIC_USER_LEN + 1];
+
+	if (u != NULL) {
+		c->fan = u;
+		list_push_back(&u->conns, &c->fan_link);
+		if (!u->asking) {
+			opening_subscribed(c);
+		}
+		return;
+	}
+	u = user_new(f, &c->user);
+	c->fan = u;
+	list_push_back(&u->conns, &c->fan_link);
+	u->asking = true;
+	bus_subscribe(f->gw->bus, event_topic_user(&c->user, topic),
+	    on_confirmed, u);
+}
+
+void
+fanout_leave(struct conn *c)
+{
+	struct fan_user *u = c->fan;
+
+	if (u == NULL) {
+		return;
+	}
+	c->fan = NULL;
+	list_del(&c->fan_link);
+	user_settle(u);
+}
+
+static void
+catch_up_everyone(struct fanout *f, uint64_t away_ms)
+{
+	LIST_FOREACH_SAFE(link, next, &f->gw->conns->all) {
+		struct conn *c = LIST_ENTRY(link, struct conn, link);
+
+		if (c->fan != NULL) {
+			catchup_want_all(c, away_ms, SPREAD_MS);
+		}
+	}
+}
+
+static void
+to_user(struct fan_user *u, const struct event *e)
+{
+	struct delivery d;
+
+	delivery_init(&d, e);
+	u->busy = true;
+	LIST_FOREACH_SAFE(link, next, &u->conns) {
+		struct conn *c = LIST_ENTRY(link, struct conn, fan_link);
+
+		if (!uuid_eq(&c->session, &e->skip_session)) {
+			deliver_event(c, &d);
+		}
+	}
+	u->busy = false;
+	delivery_fini(&d);
+	user_settle(u);
+}
+
+void
+fanout_on_message(struct fanout *f, const char *topic, size_t topic_len,
+    const uint8_t *data, size_t len)
+{
+	struct fan_user *u;
+	struct uuid user;
+	struct event e;
+
+	metric_inc(stats.events);
+	if (!get_event(data, len, &e)) {
+		metric_inc(stats.events_bad);
+		log_warn("event_bad", "topic=%.*s len=%zu", (int)topic_len,
+		    topic, len);
+		return;
+	}
+	if (e.kind == EVENT_RESYNC) {
+		log_info("resync", "away_ms=%llu", (unsigned long long)e.seq);
+		catch_up_everyone(f, e.seq);
+		return;
+	}
+	if (!event_topic_parse(topic, topic_len, &user)) {
+		return;
+	}
+	u = map_get(&f->users, &user);
+	if (u != NULL) {
+		to_user(u, &e);
+	}
+}
+
+void
+fanout_on_subscriptions(struct fanout *f, bool up, uint64_t away_ms)
+{
+	if (!up) {
+		log_warn("events_stopped", "redis=away");
+		return;
+	}
+	log_info("events_resumed", "away_ms=%llu",
+	    (unsigned long long)away_ms);
+	catch_up_everyone(f, away_ms);
+	tokens_recheck(f->gw->tokens);
+}

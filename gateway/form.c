@@ -1,0 +1,118 @@
+/*
+ * Parts nobody asked for are read over. A text that is too long makes the form
+ * malformed; a file that is too large is noted, so that the answer can say so.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "gateway/form.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+
+static bool
+on_begin(void *arg, const char *name, bool is_file)
+{
+	struct form *f = arg;
+
+	f->into = NULL;
+	if (strcmp(name, f->file_name) == 0) {
+		/* A browser sends an empty part for a file not chosen. */
+		f->has_file = is_file;
+		f->into = &f->file;
+		f->into_max = FORM_FILE_MAX;
+		buf_reset(f->into);
+		return true;
+	}
+	for (size_t i = 0; i < f->fields_len; i++) {
+		if (strcmp(name, f->fields[i].name) == 0) {
+			f->fields[i].present = true;
+			f->into = &f->fields[i].text;
+			f->into_max = FORM_TEXT_MAX;
+			buf_reset(f->into);
+		}
+	}
+	return true;
+}
+
+static bool
+on_data(void *arg, const void *data, size_t len)
+{
+	struct form *f = arg;
+
+	if (f->into == NULL) {
+		return true;
+	}
+	if (len > f->into_max - f->into->len) {
+		if (f->into != &f->file) {
+			return false;
+		}
+		f->file_too_large = true;
+		f->into = NULL;
+		buf_fini(&f->file);
+		return true;
+	}
+	buf_put(f->into, data, len);
+	return true;
+}
+
+static bool
+on_end(void *arg)
+{
+	struct form *f = arg;
+
+	f->into = NULL;
+	return true;
+}
+
+struct form *
+form_new(const char *content_type, const char *const *names, const char *file)
+{
+	static const struct multipart_handler handler = {
+		.begin = on_begin,
+		.data = on_data,
+		.end = on_end,
+	};
+	struct form *f = mem_zalloc(sizeof(*f));
+
+	f->parser = multipart_new(content_type, &handler, f);
+	if (f->parser == NULL) {
+		free(f);
+		return NULL;
+	}
+	f->file_name = file;
+	while (*names != NULL && f->fields_len < FORM_FIELDS_MAX) {
+		f->fields[f->fields_len++].name = *names++;
+	}
+	return f;
+}
+
+void
+form_free(struct form **fp)
+{
+	struct form *f = *fp;
+
+	if (f == NULL) {
+		return;
+	}
+	*fp = NULL;
+	for (size_t i = 0; i < f->fields_len; i++) {
+		buf_fini(&f->fields[i].text);
+	}
+	buf_fini(&f->file);
+	multipart_free(&f->parser);
+	free(f);
+}
+
+bool
+form_feed(struct form *f, const void *data, size_t len)
+{
+	return multipart_feed(f->parser, data, len);
+}
+
+bool
+form_complete(const struct form *f)
+{
+	return multipart_done(f->parser);
+}

@@ -1,0 +1,340 @@
+/*
+ * The life of a request. The bounds: JSON bodies HTTP_JSON_MAX, forms
+ * HTTP_FORM_MAX, a body must be complete within BODY_TIME_MS, and a body that is
+ * no longer wanted is read for DROP_TIME_MS at most. Idle sockets are the
+ * library's business (timeout_secs, keepalive_timeout).
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "gateway/http.h"
+
+#include <libwebsockets.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/mem.h"
+#include "common/rpc.h"
+#include "gateway/form.h"
+#include "gateway/gateway.h"
+#include "gateway/media.h"
+#include "gateway/out_frame.h"
+#include "gateway/routes.h"
+#include "gateway/settings.h"
+#include "gateway/static_files.h"
+
+#define BODY_TIME_MS 120000
+#define DROP_TIME_MS 5000
+/* What is dropped at most after an early answer. */
+#define DROP_BYTES_MAX (64u * 1024 * 1024)
+
+static const char *const register_texts[] = {
+	"username",
+	"password",
+	"name",
+	"email",
+	NULL,
+};
+
+/* ---- the head ------------------------------------------------------------------ */
+
+static enum http_method
+method_of(struct lws *wsi)
+{
+	static const struct {
+		enum lws_token_indexes token;
+		enum http_method method;
+	} methods[] = {
+		{ WSI_TOKEN_GET_URI, HTTP_GET },
+		{ WSI_TOKEN_HEAD_URI, HTTP_HEAD },
+		{ WSI_TOKEN_POST_URI, HTTP_POST },
+		{ WSI_TOKEN_PUT_URI, HTTP_PUT },
+		{ WSI_TOKEN_PATCH_URI, HTTP_PATCH },
+		{ WSI_TOKEN_DELETE_URI, HTTP_DELETE },
+		{ WSI_TOKEN_OPTIONS_URI, HTTP_OPTIONS },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+		if (lws_hdr_total_length(wsi, methods[i].token) > 0) {
+			return methods[i].method;
+		}
+	}
+	return HTTP_OTHER;
+}
+
+static void
+read_headers(struct http *h)
+{
+	char origin[sizeof(h->origin)];
+
+	http_header(h->wsi, WSI_TOKEN_HTTP_CONTENT_TYPE, h->content_type,
+	    sizeof(h->content_type));
+	http_header(h->wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, h->if_none_match,
+	    sizeof(h->if_none_match));
+	http_header(h->wsi, WSI_TOKEN_ORIGIN, origin, sizeof(origin));
+	if (origin[0] != '\0' && http_origin_allowed(h->wsi, origin)) {
+		memcpy(h->origin, origin, sizeof(origin));
+	}
+}
+
+/* Reads Content-Length strictly: the library takes any number's beginning. A
+ * body of unknown length cannot be told from the next request. */
+static bool
+read_body_length(struct http *h)
+{
+	char text[32];
+	uint64_t len = 0;
+
+	if (lws_hdr_total_length(h->wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) >
+	    0) {
+		return false;
+	}
+	if (lws_hdr_total_length(h->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) ==
+	    0) {
+		return h->method != HTTP_POST && h->method != HTTP_PUT &&
+		    h->method != HTTP_PATCH;
+	}
+	http_header(h->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, text,
+	    sizeof(text));
+	if (text[0] == '\0' || strlen(text) > 15 ||
+	    strspn(text, "0123456789") != strlen(text)) {
+		return false;
+	}
+	len = strtoull(text, NULL, 10);
+	h->has_body = len > 0;
+	h->body_len = len;
+	/* The library tells of an empty body's end only for POST. */
+	h->body_done = len == 0;
+	return true;
+}
+
+/* ---- what is asked for ---------------------------------------------------------- */
+
+static bool
+is_api(const char *path)
+{
+	return strcmp(path, "/api") == 0 || strncmp(path, "/api/", 5) == 0;
+}
+
+static void
+answer_preflight(struct http *h)
+{
+	if (h->origin[0] == '\0') {
+		http_answer_error(h, 403, "Not allowed");
+		return;
+	}
+	http_answer(h, 204, NULL,
+	    "access-control-allow-methods: GET, POST, DELETE\r\n"
+	    "access-control-allow-headers: authorization, content-type\r\n"
+	    "access-control-max-age: 600\r\n", NULL, 0);
+}
+
+/* Decides before the body whether it is wanted; false: answered. */
+static bool
+accept_body(struct http *h)
+{
+	const struct http_route *route = h->route;
+	uint64_t max = HTTP_JSON_MAX;
+
+	if (route->body == BODY_NONE) {
+		return true;
+	}
+	if (route->body == BODY_JSON_OR_FORM &&
+	    multipart_is(h->content_type)) {
+		h->form = form_new(h->content_type, register_texts, "avatar");
+		if (h->form == NULL) {
+			http_answer_error(h, 400, "Invalid multipart data");
+			return false;
+		}
+		max = HTTP_FORM_MAX;
+	}
+	if (h->body_len > max) {
+		http_answer_error(h, 413, h->form != NULL
+		    ? "Avatar too large" : "Request too large");
+		return false;
+	}
+	return true;
+}
+
+static void
+run_handler(struct http *h)
+{
+	h->state = HTTP_WORKING;
+	/* Pipelined bytes wait in the kernel: the library would take them for
+	 * more of this body. */
+	lws_rx_flow_control(h->wsi, 0);
+	h->route->handle(h);
+}
+
+static int
+begin_api(struct http *h, const char *path)
+{
+	bool known;
+
+	if (h->method == HTTP_OPTIONS) {
+		answer_preflight(h);
+		return 0;
+	}
+	h->route = route_find(h->method, path, &known);
+	if (h->route == NULL) {
+		if (known) {
+			http_answer_error(h, 405, "Method not allowed");
+		} else {
+			http_answer_error(h, 404, "Not found");
+		}
+		return 0;
+	}
+	if (h->gw->draining) {
+		h->close = true;
+		http_answer_error(h, 503, "Service unavailable");
+		return 0;
+	}
+	if (accept_body(h) && !h->has_body) {
+		run_handler(h);
+	}
+	return 0;
+}
+
+static int
+begin_file(struct http *h, const char *path)
+{
+	static const char text[] = "Not found\n";
+
+	if (h->method != HTTP_GET && h->method != HTTP_HEAD) {
+		http_answer(h, 405, "text/plain", "allow: GET, HEAD\r\n",
+		    "Method not allowed\n", 19);
+		return 0;
+	}
+	if (strncmp(path, "/media/", 7) == 0) {
+		return media_serve(h, path + 7);
+	}
+	if (!static_files_serve(h->gw->files, h, path)) {
+		http_answer(h, 404, "text/plain", NULL, text,
+		    sizeof(text) - 1);
+	}
+	return 0;
+}
+
+int
+http_begin(struct http **hp, struct gateway *gw, struct lws *wsi,
+    const char *path)
+{
+	struct http *h = mem_zalloc(sizeof(*h));
+
+	*hp = h;
+	h->gw = gw;
+	h->wsi = wsi;
+	h->state = HTTP_READING;
+	h->started_ms = clock_mono_ms();
+	h->method = method_of(wsi);
+	read_headers(h);
+	if (!read_body_length(h)) {
+		h->close = true;
+		http_answer_error(h, 411, "Length required");
+		return 0;
+	}
+	if (strcmp(path, "/ws") == 0) {
+		http_answer_error(h, 426, "WebSocket handshake expected");
+		return 0;
+	}
+	return is_api(path) ? begin_api(h, path) : begin_file(h, path);
+}
+
+/* ---- the body ------------------------------------------------------------------- */
+
+static int
+drop(struct http *h)
+{
+	if (h->received > DROP_BYTES_MAX ||
+	    clock_mono_ms() - h->dropping_ms > DROP_TIME_MS) {
+		return -1;
+	}
+	return 0;
+}
+
+int
+http_body(struct http *h, const void *data, size_t len)
+{
+	h->received += len;
+	if (h->state != HTTP_READING) {
+		return h->state == HTTP_DROPPING ? drop(h) : 0;
+	}
+	if (clock_mono_ms() - h->started_ms > BODY_TIME_MS) {
+		return -1;
+	}
+	if (h->route == NULL || h->route->body == BODY_NONE) {
+		return h->received > HTTP_JSON_MAX ? -1 : 0;
+	}
+	if (h->form == NULL) {
+		buf_put(&h->body, data, len);
+	} else if (!form_feed(h->form, data, len)) {
+		http_answer_error(h, 400, "Invalid multipart data");
+	}
+	return 0;
+}
+
+int
+http_body_done(struct http *h)
+{
+	h->body_done = true;
+	switch (h->state) {
+	case HTTP_READING:
+		if (h->route != NULL) {
+			run_handler(h);
+		}
+		return 0;
+	case HTTP_DROPPING:
+		return -1;
+	default:
+		return 0;
+	}
+}
+
+/* ---- the answer ------------------------------------------------------------------ */
+
+int
+http_writable(struct http *h)
+{
+	struct lws *wsi = h->wsi;
+	int n;
+
+	if (h->state != HTTP_ANSWERED) {
+		return 0;
+	}
+	h->state = HTTP_SENT;
+	n = lws_write(wsi, h->answer->data, h->answer->len,
+	    LWS_WRITE_HTTP_FINAL);
+	out_frame_unref(&h->answer);
+	if (n < 0) {
+		return -1;
+	}
+	if (h->has_body && !h->body_done) {
+		h->state = HTTP_DROPPING;
+		h->dropping_ms = clock_mono_ms();
+		return 0;
+	}
+	if (h->close) {
+		return -1;
+	}
+	/* Ends in http_end, now or when the rest has left. */
+	return lws_http_transaction_completed(wsi) ? -1 : 0;
+}
+
+void
+http_end(struct http **hp)
+{
+	struct http *h = *hp;
+
+	if (h == NULL) {
+		return;
+	}
+	*hp = NULL;
+	if (h->call != 0) {
+		rpc_cancel(h->gw->chatd, h->call);
+	}
+	media_forget(h);
+	form_free(&h->form);
+	buf_fini(&h->body);
+	out_frame_unref(&h->answer);
+	free(h);
+}

@@ -1,0 +1,177 @@
+/*
+ * /api/health, /api/login, /api/register: JSON in, JSON out; chatd decides. A
+ * registration may come as a form with a picture, which is stored first and
+ * removed again if chatd refuses.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <json-c/json.h>
+#include <string.h>
+
+#include "common/json_in.h"
+#include "common/json_out.h"
+#include "common/rpc.h"
+#include "gateway/form.h"
+#include "gateway/gateway.h"
+#include "gateway/media.h"
+#include "gateway/random.h"
+#include "gateway/routes.h"
+#include "gateway/settings.h"
+
+void
+handle_health(struct http *h)
+{
+	static const char ok[] = "{\"status\":\"ok\"}";
+
+	http_answer_json(h, 200, ok, sizeof(ok) - 1);
+}
+
+static void
+on_reply(void *arg, enum err status, const struct frame *reply)
+{
+	struct http *h = arg;
+	int http = err_http_status(status);
+
+	h->call = 0;
+	if (status == ERR_OK && h->route->kind == MSG_register) {
+		http = 201;
+		media_keep(h);
+	} else {
+		media_remove(h);
+	}
+	if (reply == NULL || reply->body_len == 0) {
+		http_answer_error(h, 503, "Service unavailable");
+		return;
+	}
+	http_answer_json(h, http, reply->body, reply->body_len);
+}
+
+/* Password hashing waits in a queue of its own at chatd. */
+static void
+ask_chatd(struct http *h, const void *json, size_t len)
+{
+	const struct rpc_request req = {
+		.kind = h->route->kind,
+		.route = uuid_v4(),
+		.timeout_ms = 2 * settings.request_timeout,
+		.trace = random_u64(),
+		.body = json,
+		.body_len = len,
+	};
+
+	h->call = rpc_call(h->gw->chatd, &req, on_reply, h);
+}
+
+void
+handle_login(struct http *h)
+{
+	if (!json_in_valid((const char *)h->body.data, h->body.len)) {
+		http_answer_error(h, 400, "Bad request");
+		return;
+	}
+	ask_chatd(h, h->body.data, h->body.len);
+}
+
+static void
+register_json(struct http *h)
+{
+	struct json_object *obj =
+	    json_in_parse((const char *)h->body.data, h->body.len);
+	const char *text;
+	size_t len;
+
+	if (obj == NULL) {
+		http_answer_error(h, 400, "Bad request");
+		return;
+	}
+	/* Only we say what a picture's address is. */
+	json_object_object_del(obj, "avatar_url");
+	text = json_object_to_json_string_length(obj,
+	    JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
+	ask_chatd(h, text, len);
+	json_object_put(obj);
+}
+
+/* ---- forms ----------------------------------------------------------------------- */
+
+/* The form's texts as the JSON that chatd takes. False: not UTF-8. */
+static bool
+form_json(const struct form *f, const char *avatar_url, struct buf *b)
+{
+	struct json_out j;
+
+	json_out_init(&j, b);
+	json_obj(&j);
+	for (size_t i = 0; i < f->fields_len; i++) {
+		const struct form_field *field = &f->fields[i];
+		const char *text = (const char *)field->text.data;
+
+		if (!field->present) {
+			continue;
+		}
+		if (!utf8_valid(text != NULL ? text : "", field->text.len)) {
+			return false;
+		}
+		json_key_strn(&j, field->name, text != NULL ? text : "",
+		    field->text.len);
+	}
+	if (avatar_url != NULL) {
+		json_key_str(&j, "avatar_url", avatar_url);
+	}
+	json_obj_end(&j);
+	return true;
+}
+
+static void
+register_form(struct http *h, const char *avatar_url)
+{
+	struct buf b = BUF_INIT;
+
+	if (form_json(h->form, avatar_url, &b)) {
+		ask_chatd(h, b.data, b.len);
+	} else {
+		media_remove(h);
+		http_answer_error(h, 400, "Invalid multipart data");
+	}
+	buf_fini(&b);
+}
+
+/* The picture is in the store, or could not be put there. */
+static void
+on_stored(struct http *h, const char *url)
+{
+	if (url == NULL) {
+		http_answer_error(h, 500, "Avatar upload failed");
+		return;
+	}
+	register_form(h, url);
+}
+
+void
+handle_register(struct http *h)
+{
+	const char *ext;
+
+	if (h->form == NULL) {
+		register_json(h);
+		return;
+	}
+	if (!form_complete(h->form)) {
+		http_answer_error(h, 400, "Invalid multipart data");
+		return;
+	}
+	if (h->form->file_too_large) {
+		http_answer_error(h, 400, "Avatar too large");
+		return;
+	}
+	if (!h->form->has_file || h->form->file.len == 0) {
+		register_form(h, NULL);
+		return;
+	}
+	ext = media_picture_ext(h->form->file.data, h->form->file.len);
+	if (ext == NULL) {
+		http_answer_error(h, 400, "Invalid avatar type");
+		return;
+	}
+	media_store(h, &h->form->file, ext, on_stored);
+}

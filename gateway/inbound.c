@@ -1,0 +1,100 @@
+/*
+ * The common case, a message in one chunk, is copied once, into its queue entry.
+ * The memory of `partial` is given back with each message: idle connections are
+ * many, fragmented messages few.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "gateway/inbound.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+
+/* So many bytes of waiting frames also pause reading (but always let one in). */
+#define BYTES_MAX (256u * 1024)
+
+void
+inbound_init(struct inbound *in, size_t message_max, size_t count_max)
+{
+	memset(in, 0, sizeof(*in));
+	buf_init(&in->partial);
+	list_init(&in->frames);
+	in->message_max = message_max;
+	in->count_max = count_max;
+}
+
+void
+inbound_fini(struct inbound *in)
+{
+	struct inbound_frame *f;
+
+	while ((f = inbound_pop(in)) != NULL) {
+		free(f);
+	}
+	buf_fini(&in->partial);
+}
+
+static void
+push(struct inbound *in, const void *head, size_t head_len, const void *tail,
+    size_t tail_len)
+{
+	struct inbound_frame *f =
+	    mem_alloc(sizeof(*f) + head_len + tail_len + 1);
+
+	f->len = head_len + tail_len;
+	if (head_len > 0) {
+		memcpy(f->data, head, head_len);
+	}
+	if (tail_len > 0) {
+		memcpy(f->data + head_len, tail, tail_len);
+	}
+	f->data[f->len] = '\0';
+	list_push_back(&in->frames, &f->link);
+	in->count++;
+	in->bytes += f->len;
+}
+
+bool
+inbound_add(struct inbound *in, const void *data, size_t len, bool last)
+{
+	if (len > in->message_max - in->partial.len) {
+		buf_fini(&in->partial);
+		return false;
+	}
+	if (!last) {
+		buf_put(&in->partial, data, len);
+		return true;
+	}
+	push(in, in->partial.data, in->partial.len, data, len);
+	buf_fini(&in->partial);
+	return true;
+}
+
+struct inbound_frame *
+inbound_pop(struct inbound *in)
+{
+	struct list *link = list_pop_front(&in->frames);
+	struct inbound_frame *f;
+
+	if (link == NULL) {
+		return NULL;
+	}
+	f = LIST_ENTRY(link, struct inbound_frame, link);
+	in->count--;
+	in->bytes -= f->len;
+	return f;
+}
+
+bool
+inbound_full(const struct inbound *in)
+{
+	return in->count >= in->count_max || in->bytes >= BYTES_MAX;
+}
+
+bool
+inbound_has_room(const struct inbound *in)
+{
+	return in->count <= in->count_max / 2 && in->bytes <= BYTES_MAX / 2;
+}

@@ -1,0 +1,49 @@
+/*
+ * inbound: what one client has sent and nobody has handled yet. Puts the
+ * library's irregular chunks together to whole messages, counts their bytes over
+ * all fragments, and keeps them in order until their turn.
+ *
+ * The rule at the bound: inbound_full() says that reading should pause; what has
+ * arrived is kept.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef GATEWAY_INBOUND_H
+#define GATEWAY_INBOUND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/attr.h"
+#include "common/buf.h"
+#include "common/list.h"
+
+struct inbound_frame {
+	struct list link;
+	size_t len;
+	char data[];
+};
+
+struct inbound {
+	struct buf partial;
+	struct list frames;
+	size_t count;
+	size_t bytes;       /* of the waiting frames */
+	size_t message_max;
+	size_t count_max;
+};
+
+void inbound_init(struct inbound *in, size_t message_max, size_t count_max);
+void inbound_fini(struct inbound *in);
+
+/* One chunk; `last` ends the message. False: the message is too large (it is
+ * forgotten). */
+MUST_CHECK bool inbound_add(struct inbound *in, const void *data, size_t len,
+    bool last);
+/* The oldest whole message, owned by the caller (free()); NULL: none. */
+MUST_CHECK struct inbound_frame *inbound_pop(struct inbound *in);
+bool inbound_full(const struct inbound *in);
+/* Few enough wait that reading may go on. */
+bool inbound_has_room(const struct inbound *in);
+
+#endif

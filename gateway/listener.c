@@ -1,0 +1,213 @@
+/*
+ * One socket, for the first address that the name stands for. TCP_NODELAY is set
+ * here: the library does so only for what it accepts itself.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "gateway/listener.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "gateway/stats.h"
+
+#define BACKLOG 1024
+/* Accepted before the loop looks at other sockets again. */
+#define ACCEPTS_A_TURN 64
+/* Out of file descriptors: try again after so long. */
+#define PAUSE_MS 100
+
+struct listener {
+	struct listener_conf conf;
+	int fd;
+	uv_poll_t poll;
+	uv_timer_t pause;
+	unsigned handles; /* not yet closed */
+};
+
+static void on_readable(uv_poll_t *poll, int status, int events);
+
+/* ---- the address ------------------------------------------------------------------ */
+
+/* Splits host:port in a copy. False: there is no port. */
+static bool
+split(char *text, const char **host_r, const char **port_r)
+{
+	char *colon = strrchr(text, ':');
+
+	if (colon == NULL || colon[1] == '\0') {
+		return false;
+	}
+	*colon = '\0';
+	*port_r = colon + 1;
+	if (text[0] == '[' && colon > text && colon[-1] == ']') {
+		colon[-1] = '\0';
+		text++;
+	}
+	*host_r = text[0] == '\0' ? NULL : text;
+	return true;
+}
+
+static int
+open_socket(const struct addrinfo *ai)
+{
+	int fd = socket(ai->ai_family,
+	    ai->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, ai->ai_protocol);
+	int on = 1;
+
+	if (fd < 0) {
+		return -1;
+	}
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+	    bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 ||
+	    listen(fd, BACKLOG) < 0) {
+		int saved = errno;
+
+		close(fd);
+		errno = saved;
+		return -1;
+	}
+	return fd;
+}
+
+static int
+open_listener(const char *address)
+{
+	const struct addrinfo hints = {
+		.ai_flags = AI_PASSIVE,
+		.ai_socktype = SOCK_STREAM,
+	};
+	struct addrinfo *list = NULL;
+	char *text = mem_strdup(address);
+	const char *host, *port;
+	const char *cause = "expected host:port";
+	int fd = -1;
+	int n;
+
+	if (!split(text, &host, &port)) {
+		goto out;
+	}
+	n = getaddrinfo(host, port, &hints, &list);
+	if (n != 0) {
+		cause = gai_strerror(n);
+		goto out;
+	}
+	fd = open_socket(list);
+	if (fd < 0) {
+		cause = strerror(errno);
+	}
+out:
+	if (fd < 0) {
+		log_error("cannot_listen", "address=%s error=\"%s\" "
+		    "remedy=\"set listen to a free address\"", address,
+		    cause);
+	}
+	if (list != NULL) {
+		freeaddrinfo(list);
+	}
+	free(text);
+	return fd;
+}
+
+/* ---- accepting --------------------------------------------------------------------- */
+
+static void
+on_pause_over(uv_timer_t *timer)
+{
+	struct listener *l = timer->data;
+
+	uv_poll_start(&l->poll, UV_READABLE, on_readable);
+}
+
+static void
+pause_accepting(struct listener *l, int error)
+{
+	metric_inc(stats.accepts_failed);
+	log_warn("accept_failed", "error=\"%s\" "
+	    "remedy=\"raise the limit of open files\"", strerror(error));
+	uv_poll_stop(&l->poll);
+	uv_timer_start(&l->pause, on_pause_over, PAUSE_MS, 0);
+}
+
+static void
+on_readable(uv_poll_t *poll, int status, int events)
+{
+	struct listener *l = poll->data;
+	int on = 1;
+
+	(void)status;
+	(void)events;
+	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+		int fd = accept4(l->fd, NULL, NULL,
+		    SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd < 0) {
+			if (errno == EMFILE || errno == ENFILE ||
+			    errno == ENOBUFS || errno == ENOMEM) {
+				pause_accepting(l, errno);
+			}
+			break;
+		}
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		metric_inc(stats.accepts);
+		l->conf.on_accept(l->conf.arg, fd);
+	}
+	l->conf.on_done(l->conf.arg);
+}
+
+/* ---- life --------------------------------------------------------------------------- */
+
+struct listener *
+listener_new(const struct listener_conf *conf)
+{
+	int fd = open_listener(conf->address);
+	struct listener *l;
+
+	if (fd < 0) {
+		return NULL;
+	}
+	l = mem_zalloc(sizeof(*l));
+	l->conf = *conf;
+	l->fd = fd;
+	l->handles = 2;
+	uv_poll_init(conf->loop, &l->poll, fd);
+	uv_timer_init(conf->loop, &l->pause);
+	l->poll.data = l;
+	l->pause.data = l;
+	uv_poll_start(&l->poll, UV_READABLE, on_readable);
+	log_info("listening", "address=%s", conf->address);
+	return l;
+}
+
+static void
+on_closed(uv_handle_t *handle)
+{
+	struct listener *l = handle->data;
+
+	if (--l->handles == 0) {
+		free(l);
+	}
+}
+
+void
+listener_free(struct listener **lp)
+{
+	struct listener *l = *lp;
+
+	if (l == NULL) {
+		return;
+	}
+	*lp = NULL;
+	uv_poll_stop(&l->poll);
+	close(l->fd);
+	uv_close((uv_handle_t *)&l->poll, on_closed);
+	uv_close((uv_handle_t *)&l->pause, on_closed);
+}

@@ -1,0 +1,34 @@
+/*
+ * gateway: holds the clients' WebSockets and speaks HTTP with them; asks chatd
+ * everything, tells presenced who is here, and hears of events from Redis. It
+ * keeps nothing that a restart may not lose.
+ *
+ * Threads
+ *   main      the uv loop: owns all state; libwebsockets, hiredis, all timers.
+ *             Nothing on it may block.
+ *   nng       NNG's own: only post to an inbox (common/rpc_client.c).
+ *   uv pool   writes uploaded files (media.c); owns one upload at a time.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "common/daemon.h"
+#include "gateway/app.h"
+#include "gateway/settings.h"
+
+int
+main(int argc, char **argv)
+{
+	const struct daemon_spec spec = {
+		.name = "gateway",
+		.summary = "serves chat clients over WebSocket and HTTP",
+		.rows = settings_rows,
+		.admin_default = "127.0.0.1:9100",
+		.init = app_init,
+		.drain = app_drain,
+		.fini = app_fini,
+		.reload = app_reload,
+		.dump = app_dump,
+	};
+
+	return daemon_main(argc, argv, &spec);
+}

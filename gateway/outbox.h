@@ -1,0 +1,87 @@
+/*
+ * outbox: what waits to be written to one connection, bounded in bytes.
+ *
+ *   push -> [ queue ] -> io.write -> (library holds the rest) -> kernel
+ *                          `- at once when nothing is queued or held
+ *
+ * An item may carry a note: what the session holds once the kernel has taken the
+ * item's last byte. io.sent is told then and not before, so that `delivered`
+ * never comes from a guess. The rule at the bound: a push that finds more than
+ * bytes_max waiting is refused, and the caller closes the slow reader. A single
+ * frame larger than the bound passes if nothing much waits.
+ *
+ * Embedded in a connection; main thread only. Knows nothing of libwebsockets, so
+ * that tests can stand in for it.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef GATEWAY_OUTBOX_H
+#define GATEWAY_OUTBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/attr.h"
+#include "common/list.h"
+#include "common/uuid.h"
+#include "gateway/out_frame.h"
+
+enum note_kind {
+	NOTE_NONE,
+	NOTE_CHAT,     /* the session holds `chat` up to `upto` */
+	NOTE_SNAPSHOT, /* the session holds all marks of its user_info */
+};
+
+struct out_note {
+	enum note_kind kind;
+	struct uuid chat;
+	uint64_t upto;
+};
+
+enum out_result {
+	OUT_SENT, /* the kernel has all of it */
+	OUT_HELD, /* taken; the library holds a rest: wait for writable */
+	OUT_DEAD, /* the connection is broken */
+};
+
+struct outbox_io {
+	enum out_result (*write)(void *arg, struct out_frame *f);
+	/* Whether the library still holds bytes of an earlier write. */
+	bool (*held)(void *arg);
+	/* Asks for outbox_flush to be called when the socket takes more. */
+	void (*want_writable)(void *arg);
+	void (*sent)(void *arg, const struct out_note *note);
+};
+
+struct outbox {
+	const struct outbox_io *io;
+	void *arg;
+	struct list items;
+	size_t bytes;        /* queued and held */
+	size_t bytes_max;
+	size_t held_bytes;   /* of these: given to the library, not yet sent */
+	struct out_note held_note;
+};
+
+void outbox_init(struct outbox *o, const struct outbox_io *io, void *arg,
+    size_t bytes_max);
+/* Drops what waits. */
+void outbox_fini(struct outbox *o);
+void outbox_drop(struct outbox *o);
+
+enum push_result {
+	PUSH_OK,
+	PUSH_FULL, /* refused: the reader is too slow */
+	PUSH_DEAD,
+};
+
+/* Takes its own reference to `f`. `note` may be NULL. */
+MUST_CHECK enum push_result outbox_push(struct outbox *o, struct out_frame *f,
+    const struct out_note *note);
+/* The socket is writable and the library holds nothing. False: broken. */
+MUST_CHECK bool outbox_flush(struct outbox *o);
+/* Nothing queued and nothing held. */
+bool outbox_idle(const struct outbox *o);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * routes: which handler answers which HTTP request. Constant data.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef GATEWAY_ROUTES_H
+#define GATEWAY_ROUTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/contract.h"
+#include "gateway/http.h"
+
+enum body_kind {
+	BODY_NONE,
+	BODY_JSON,          /* bounded by HTTP_JSON_MAX */
+	BODY_JSON_OR_FORM,  /* the same, or multipart/form-data */
+};
+
+#define HTTP_JSON_MAX (64u * 1024)
+/* A form: its texts and one picture. */
+#define HTTP_FORM_MAX (2u * 1024 * 1024 + 128 * 1024)
+
+struct http_route {
+	enum http_method method;
+	const char *path;
+	enum body_kind body;
+	enum msg_kind kind; /* MSG_NONE: answered here */
+	/* The request is complete. Leads to exactly one http_answer. */
+	void (*handle)(struct http *h);
+};
+
+/* NULL: none. *path_known_r tells a wrong method from an unknown path. */
+const struct http_route *route_find(enum http_method method,
+    const char *path, bool *path_known_r);
+
+void handle_health(struct http *h);
+void handle_login(struct http *h);
+void handle_register(struct http *h);
+
+#endif

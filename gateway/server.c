@@ -1,0 +1,273 @@
+/*
+ * Traps of libwebsockets 4.1.6 that are dealt with here: its timers on a foreign
+ * loop are only looked at after one of its own events (hence lws_cancel_service
+ * after accepting); it sizes tables by the limit of open files; its default
+ * policy pings by sorted lists of O(n) (ours does, see watch.c); it writes at
+ * most tx_packet_size at once; and a foreign loop has to turn between the two
+ * calls that destroy a context.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "gateway/server.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "gateway/conn.h"
+#include "gateway/listener.h"
+#include "gateway/settings.h"
+#include "gateway/stats.h"
+#include "gateway/ws.h"
+
+/* Sockets beyond the WebSockets: HTTP, our own links. */
+#define FDS_SPARE 1024
+#define TURNS_MAX 1000
+#define HEADERS_AT_ONCE 4096
+#define HEADER_DATA_MAX 8192
+#define RX_BUFFER 1024
+#define READ_BUFFER 16384
+#define TX_AT_ONCE (1024 * 1024)
+#define HEADER_TIME_S 10
+#define HTTP_IDLE_S 15
+
+struct server {
+	struct gateway *gw;             /* borrowed */
+	struct lws_context *context;    /* the library clears it at the end */
+	struct lws_vhost *vhost;
+	struct listener *listener;      /* owned; NULL: stopped */
+	size_t sockets;
+};
+
+/* ---- the library's callback --------------------------------------------------------- */
+
+static int
+on_destroy(struct server *server, struct socket *s)
+{
+	server->sockets--;
+	if (s != NULL) {
+		/* A socket that ended between its states. */
+		conn_gone(&s->conn);
+		http_callback(server->gw, NULL, LWS_CALLBACK_CLOSED_HTTP, s,
+		    NULL, 0);
+	}
+	return 0;
+}
+
+static int
+callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
+    void *in, size_t len)
+{
+	struct lws_context *context = lws_get_context(wsi);
+	struct server *server = lws_context_user(context);
+
+	switch (reason) {
+	case LWS_CALLBACK_WSI_CREATE:
+		server->sockets++;
+		return 0;
+	case LWS_CALLBACK_WSI_DESTROY:
+		return on_destroy(server, user);
+	case LWS_CALLBACK_HTTP:
+	case LWS_CALLBACK_HTTP_BODY:
+	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+	case LWS_CALLBACK_HTTP_WRITEABLE:
+	case LWS_CALLBACK_HTTP_FILE_COMPLETION:
+	case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
+	case LWS_CALLBACK_CLOSED_HTTP:
+		return user == NULL ? 0
+		    : http_callback(server->gw, wsi, reason, user, in, len);
+	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+	case LWS_CALLBACK_ESTABLISHED:
+	case LWS_CALLBACK_RECEIVE:
+	case LWS_CALLBACK_RECEIVE_PONG:
+	case LWS_CALLBACK_SERVER_WRITEABLE:
+	case LWS_CALLBACK_CLOSED:
+		return ws_callback(server->gw, wsi, reason, user, in, len);
+	default:
+		return 0;
+	}
+}
+
+static const struct lws_protocols protocols[] = {
+	{
+		.name = "parley",
+		.callback = callback,
+		.per_session_data_size = sizeof(struct socket),
+		.rx_buffer_size = RX_BUFFER,
+		.tx_packet_size = TX_AT_ONCE,
+	},
+	{ .name = NULL },
+};
+
+/* ---- accepting --------------------------------------------------------------------- */
+
+static void
+on_accept(void *arg, int fd)
+{
+	struct server *s = arg;
+
+	/* The library closes the socket itself if it cannot take it. */
+	if (lws_adopt_socket_vhost(s->vhost, fd) == NULL) {
+		metric_inc(stats.accepts_failed);
+	}
+}
+
+static void
+on_accepted(void *arg)
+{
+	struct server *s = arg;
+
+	lws_cancel_service(s->context);
+}
+
+/* ---- start ------------------------------------------------------------------------- */
+
+static void
+on_log(int level, const char *line)
+{
+	size_t len = strlen(line);
+
+	while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r')) {
+		len--;
+	}
+	/* Mostly about what odd clients do: not an operator's business. */
+	if (level == LLL_ERR || level == LLL_WARN) {
+		log_debug("websocket_library", "text=\"%.*s\"", (int)len,
+		    line);
+	}
+}
+
+/* Room for connections_max sockets, and not for many times more: the library
+ * allocates by this limit. */
+static void
+limit_files(void)
+{
+	rlim_t want = (rlim_t)settings.connections_max + FDS_SPARE;
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) < 0) {
+		return;
+	}
+	if (rl.rlim_max != RLIM_INFINITY && rl.rlim_max < want) {
+		log_warn("few_files", "limit=%llu wanted=%llu remedy=\"raise "
+		    "the limit of open files (ulimit -n, LimitNOFILE) or lower "
+		    "connections_max\"", (unsigned long long)rl.rlim_max,
+		    (unsigned long long)want);
+		want = rl.rlim_max;
+	}
+	rl.rlim_cur = want;
+	(void)setrlimit(RLIMIT_NOFILE, &rl);
+}
+
+static bool
+start_library(struct server *s)
+{
+	static const lws_retry_bo_t no_pings = { 0 };
+	struct lws_context_creation_info info;
+	void *loops[1] = { s->gw->loop };
+
+	memset(&info, 0, sizeof(info));
+	info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
+	info.protocols = protocols;
+	info.user = s;
+	info.pcontext = &s->context;
+	info.options = LWS_SERVER_OPTION_LIBUV |
+	    LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+	    LWS_SERVER_OPTION_VALIDATE_UTF8;
+	info.foreign_loops = loops;
+	info.max_http_header_data = HEADER_DATA_MAX;
+	info.max_http_header_pool = HEADERS_AT_ONCE;
+	info.pt_serv_buf_size = READ_BUFFER;
+	info.timeout_secs = HEADER_TIME_S;
+	info.timeout_secs_ah_idle = HEADER_TIME_S;
+	info.keepalive_timeout = HTTP_IDLE_S;
+	info.retry_and_idle_policy = &no_pings;
+	info.server_string = "parley";
+	info.vhost_name = "parley";
+	lws_set_log_level(LLL_ERR | LLL_WARN, on_log);
+	s->context = lws_create_context(&info);
+	if (s->context == NULL) {
+		log_error("websocket_library_failed", "remedy=\"install the "
+		    "package libwebsockets-evlib-uv beside libwebsockets\"");
+		return false;
+	}
+	s->vhost = lws_create_vhost(s->context, &info);
+	if (s->vhost == NULL) {
+		log_error("websocket_library_failed",
+		    "remedy=\"see log_level=debug\"");
+		return false;
+	}
+	return true;
+}
+
+static double
+gauge_sockets(void *arg)
+{
+	const struct server *s = arg;
+
+	return (double)s->sockets;
+}
+
+struct server *
+server_new(struct gateway *gw)
+{
+	struct server *s = mem_zalloc(sizeof(*s));
+	const struct listener_conf conf = {
+		.loop = gw->loop,
+		.address = settings.listen,
+		.on_accept = on_accept,
+		.on_done = on_accepted,
+		.arg = s,
+	};
+
+	s->gw = gw;
+	limit_files();
+	if (!start_library(s)) {
+		server_free(&s);
+		return NULL;
+	}
+	s->listener = listener_new(&conf);
+	if (s->listener == NULL) {
+		server_free(&s);
+		return NULL;
+	}
+	metric_gauge_fn("parley_gateway_sockets", NULL,
+	    "Client sockets, HTTP and WebSocket", gauge_sockets, s);
+	return s;
+}
+
+/* ---- end ---------------------------------------------------------------------------- */
+
+void
+server_stop_listening(struct server *s)
+{
+	listener_free(&s->listener);
+}
+
+void
+server_free(struct server **sp)
+{
+	struct server *s = *sp;
+	int turns = TURNS_MAX;
+
+	if (s == NULL) {
+		return;
+	}
+	*sp = NULL;
+	server_stop_listening(s);
+	if (s->context != NULL) {
+		lws_context_destroy(s->context);
+		while (s->sockets > 0 && turns-- > 0) {
+			uv_run(s->gw->loop, UV_RUN_NOWAIT);
+		}
+		for (turns = 0; turns < 3; turns++) {
+			uv_run(s->gw->loop, UV_RUN_NOWAIT);
+		}
+	}
+	if (s->context != NULL) {
+		lws_context_destroy(s->context);
+	}
+	free(s);
+}

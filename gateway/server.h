@@ -1,0 +1,25 @@
+/*
+ * server: libwebsockets on the process's loop. Listening is our own (listener.h):
+ * accepted sockets are handed to the library. Main thread.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef GATEWAY_SERVER_H
+#define GATEWAY_SERVER_H
+
+#include <stdbool.h>
+
+#include "common/attr.h"
+
+struct gateway;
+struct server;
+
+/* NULL (and a log_error naming cause and remedy) when it cannot serve. */
+MUST_CHECK struct server *server_new(struct gateway *gw);
+/* Accepts no more. */
+void server_stop_listening(struct server *s);
+/* Closes every socket without a word and gives the library back. Turns the loop
+ * until the library has let go. */
+void server_free(struct server **s);
+
+#endif

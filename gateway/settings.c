@@ -1,0 +1,69 @@
+/*
+ * One row a setting; the row is also its help text.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "gateway/settings.h"
+
+#include <stddef.h>
+
+#define S(field) (&settings.field)
+#define SECONDS(n) ((n) * INT64_C(1000))
+#define KIB(n) ((n) * INT64_C(1024))
+
+#ifndef PARLEY_WWW_DIR
+#define PARLEY_WWW_DIR "/usr/local/share/parley/www"
+#endif
+
+struct settings settings;
+
+const struct config_row settings_rows[] = {
+	{ "listen", CONFIG_TEXT, S(listen), "0.0.0.0:8080", 0, 0,
+	    CONFIG_REQUIRED, "host:port for WebSocket and HTTP clients" },
+	{ "chatd", CONFIG_TEXT, S(chatd), "ipc:///run/parley/chatd-1.sock", 0,
+	    0, CONFIG_REQUIRED, "addresses of the chatds, comma-separated" },
+	{ "presenced", CONFIG_TEXT, S(presenced),
+	    "ipc:///run/parley/presenced-1.sock", 0, 0, CONFIG_REQUIRED,
+	    "addresses of the presenceds, comma-separated" },
+	{ "redis_url", CONFIG_TEXT, S(redis_url), "redis://127.0.0.1:6379", 0,
+	    0, CONFIG_REQUIRED | CONFIG_SECRET,
+	    "Redis for live events: redis://[:password@]host[:port][/db] "
+	    "or unix:/path" },
+	{ "public_url", CONFIG_TEXT, S(public_url), "http://localhost:8080", 0,
+	    0, CONFIG_REQUIRED,
+	    "URL by which clients reach the gateways, without a final /" },
+	{ "cors_origins", CONFIG_TEXT, S(cors_origins), "", 0, 0, 0,
+	    "origins of web pages elsewhere that may call us, "
+	    "comma-separated" },
+	{ "www_dir", CONFIG_TEXT, S(www_dir), PARLEY_WWW_DIR, 0, 0, 0,
+	    "directory of the web client's files" },
+	{ "media_dir", CONFIG_TEXT, S(media_dir), "/var/lib/parley/media", 0,
+	    0, 0, "directory of uploaded pictures, shared by all gateways" },
+	{ "ping_interval", CONFIG_MS, S(ping_interval), "30s", 100,
+	    SECONDS(3600), 0, "an idle connection is pinged this often" },
+	{ "ping_timeout", CONFIG_MS, S(ping_timeout), "10s", 100,
+	    SECONDS(600), 0, "a ping unanswered for so long ends it" },
+	{ "request_timeout", CONFIG_MS, S(request_timeout), "5s", 100,
+	    SECONDS(60), 0, "chatd's time to answer; then: unavailable" },
+	{ "message_max", CONFIG_BYTES, S(message_max), "64k", KIB(1),
+	    KIB(768), 0, "largest message of a client, over all fragments" },
+	{ "connections_max", CONFIG_INT, S(connections_max), "20000", 1,
+	    1000000, 0, "WebSocket connections; beyond: closed with 1013" },
+	{ "frames_queued_max", CONFIG_INT, S(frames_queued_max), "64", 1,
+	    10000, 0,
+	    "frames of one client that may wait; then reading pauses" },
+	{ "outbox_max", CONFIG_BYTES, S(outbox_max), "1M", KIB(16),
+	    KIB(1024 * 256), 0,
+	    "bytes that may wait for one client; beyond: closed with 1013" },
+	{ "heartbeat", CONFIG_MS, S(heartbeat), "2s", 50, SECONDS(60), 0,
+	    "how often presenced hears that this gateway lives" },
+	{ "recheck_interval", CONFIG_MS, S(recheck_interval), "60s", 100,
+	    SECONDS(3600), 0, "how often the tokens in use are checked" },
+	{ "drain_spread", CONFIG_MS, S(drain_spread), "3s", 0, SECONDS(600),
+	    0, "at a graceful stop, connections are closed over this time" },
+	{ "abuse_max", CONFIG_INT, S(abuse_max), "100", 1, 1000000, 0,
+	    "malformed frames within abuse_window that a client may send" },
+	{ "abuse_window", CONFIG_MS, S(abuse_window), "10s", 100,
+	    SECONDS(3600), 0, "see abuse_max" },
+	CONFIG_END,
+};

@@ -1,0 +1,40 @@
+/*
+ * What an operator can set of a gateway. Filled by common/config before any part
+ * starts, constant afterwards. Main thread.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef GATEWAY_SETTINGS_H
+#define GATEWAY_SETTINGS_H
+
+#include <stdint.h>
+
+#include "common/config.h"
+
+struct settings {
+	char *listen;
+	char *chatd;
+	char *presenced;
+	char *redis_url;
+	char *public_url;
+	char *cors_origins;
+	char *www_dir;
+	char *media_dir;
+	int64_t ping_interval;
+	int64_t ping_timeout;
+	int64_t request_timeout;
+	int64_t message_max;
+	int64_t connections_max;
+	int64_t frames_queued_max;
+	int64_t outbox_max;
+	int64_t heartbeat;
+	int64_t recheck_interval;
+	int64_t drain_spread;
+	int64_t abuse_max;
+	int64_t abuse_window;
+};
+
+extern struct settings settings;
+extern const struct config_row settings_rows[];
+
+#endif

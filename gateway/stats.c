@@ -1,0 +1,142 @@
+/*
+ * Names follow Prometheus' habits. Labelled ones are made on first use and kept
+ * in small tables, so that the hot path never builds a name.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "gateway/stats.h"
+
+#include <stdio.h>
+
+#include "common/attr.h"
+
+struct stats stats;
+
+#define P "parley_gateway_"
+
+/* Requests have numbers below this; see contract.def. */
+#define KINDS_MAX 256
+
+enum outcome {
+	OUTCOME_OK,
+	OUTCOME_REFUSED,
+	OUTCOME_UNAVAILABLE,
+	OUTCOME_COUNT,
+};
+
+static const char *const outcome_names[OUTCOME_COUNT] = {
+	"ok",
+	"refused",
+	"unavailable",
+};
+static struct metric *requests[KINDS_MAX][OUTCOME_COUNT];
+
+static const struct {
+	struct metric **metric;
+	const char *name;
+	const char *help;
+} counters[] = {
+	{ &stats.opened, P "connections_total", "WebSocket connections" },
+	{ &stats.went_live, P "sessions_total",
+	    "Connections that were given their user_info" },
+	{ &stats.frames_in, P "frames_in_total", "Frames from clients" },
+	{ &stats.frames_out, P "frames_out_total", "Frames to clients" },
+	{ &stats.bytes_in, P "bytes_in_total", "Payload from clients" },
+	{ &stats.bytes_out, P "bytes_out_total", "Payload to clients" },
+	{ &stats.slow_closes, P "slow_closes_total",
+	    "Connections closed because they did not read" },
+	{ &stats.reads_paused, P "reads_paused_total",
+	    "Times reading from a client paused" },
+	{ &stats.events, P "events_total", "Events received from the bus" },
+	{ &stats.events_bad, P "events_bad_total",
+	    "Events that could not be read" },
+	{ &stats.dups, P "messages_repeated_total",
+	    "Messages a session had already, dropped" },
+	{ &stats.late, P "messages_late_total",
+	    "Messages written after a later one, marked catch_up" },
+	{ &stats.holes, P "holes_total", "Gaps seen in a chat's messages" },
+	{ &stats.tracks_full, P "tracks_full_total",
+	    "Messages left to catch-up because of too many gaps" },
+	{ &stats.waiting_lost, P "waiting_overflows_total",
+	    "Connections that had too many events before user_info" },
+	{ &stats.receipts_held, P "receipts_held_total",
+	    "Receipts held back until the session's own answer" },
+	{ &stats.catch_ups, P "catch_ups_total", "Catch-up calls to chatd" },
+	{ &stats.catch_up_failed, P "catch_ups_failed_total",
+	    "Catch-up calls without an answer" },
+	{ &stats.catch_up_messages, P "catch_up_messages_total",
+	    "Messages that came by catch-up" },
+	{ &stats.marks_reported, P "delivered_marks_total",
+	    "Delivered marks acknowledged by chatd" },
+	{ &stats.marks_dropped, P "delivered_marks_dropped_total",
+	    "Delivered marks given up for want of room" },
+	{ &stats.presence_failed, P "presence_calls_failed_total",
+	    "Calls to presenced without an answer" },
+	{ &stats.presence_registered, P "presence_registrations_total",
+	    "Complete registrations with presenced" },
+	{ &stats.tokens_revoked, P "tokens_revoked_total",
+	    "Tokens found revoked while in use" },
+	{ &stats.http_requests, P "http_requests_total", "HTTP requests" },
+	{ &stats.accepts, P "accepts_total", "TCP connections accepted" },
+	{ &stats.accepts_failed, P "accepts_failed_total",
+	    "TCP connections that could not be accepted" },
+};
+
+void
+stats_init(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(counters); i++) {
+		*counters[i].metric =
+		    metric_counter(counters[i].name, NULL, counters[i].help);
+	}
+}
+
+void
+stats_closed(int code, const char *why)
+{
+	char labels[128];
+
+	snprintf(labels, sizeof(labels), "code=\"%d\",why=\"%s\"", code, why);
+	metric_inc(metric_counter(P "closes_total", labels,
+	    "WebSocket connections closed, by code and reason"));
+}
+
+static enum outcome
+outcome_of(enum err status)
+{
+	if (status == ERR_OK) {
+		return OUTCOME_OK;
+	}
+	return err_is_passing(status) ? OUTCOME_UNAVAILABLE : OUTCOME_REFUSED;
+}
+
+void
+stats_request(const struct contract_row *row, enum err status, uint64_t us)
+{
+	enum outcome outcome = outcome_of(status);
+	struct metric **m;
+	char labels[128];
+
+	if ((unsigned)row->kind >= KINDS_MAX) {
+		return;
+	}
+	m = &requests[row->kind][outcome];
+	if (*m == NULL) {
+		snprintf(labels, sizeof(labels), "type=\"%s\",result=\"%s\"",
+		    row->name, outcome_names[outcome]);
+		*m = metric_latency(P "request_seconds", labels,
+		    "From taking up a client's request to its answer");
+	}
+	metric_observe_us(*m, us);
+}
+
+void
+stats_http(int status)
+{
+	char labels[32];
+
+	metric_inc(stats.http_requests);
+	snprintf(labels, sizeof(labels), "status=\"%d\"", status);
+	metric_inc(metric_counter(P "http_answers_total", labels,
+	    "HTTP answers by status"));
+}

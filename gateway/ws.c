@@ -1,0 +1,172 @@
+/*
+ * The library's WebSocket events. The handshake is checked here as well: the
+ * library takes any method, any version of HTTP and any path.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "gateway/ws.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/mem.h"
+#include "gateway/auth.h"
+#include "gateway/conn.h"
+#include "gateway/http.h"
+#include "gateway/opening.h"
+
+/* No header can be longer: see max_http_header_data in server.c. */
+#define HEADER_MAX 8192
+
+/* ---- the handshake ----------------------------------------------------------------- */
+
+static bool
+key_valid(struct lws *wsi)
+{
+	char key[64];
+	unsigned char raw[32];
+	size_t raw_len;
+
+	http_header(wsi, WSI_TOKEN_KEY, key, sizeof(key));
+	return sodium_base642bin(raw, sizeof(raw), key, strlen(key), NULL,
+	    &raw_len, NULL, sodium_base64_VARIANT_ORIGINAL) == 0 &&
+	    raw_len == 16;
+}
+
+static bool
+has_word(const char *list, const char *word)
+{
+	size_t len = strlen(word);
+
+	while (*list != '\0') {
+		list += strspn(list, ", \t");
+		if (strncasecmp(list, word, len) == 0 &&
+		    strchr(", \t", list[len]) != NULL) {
+			return true;
+		}
+		list += strcspn(list, ",");
+	}
+	return false;
+}
+
+/* 0: go on; -1: refused and answered. */
+static int
+confirm_upgrade(struct lws *wsi, const char *protocol)
+{
+	char text[256];
+
+	if (strcasecmp(protocol, "websocket") != 0) {
+		http_refuse_upgrade(wsi, 400, "Only websocket is offered");
+		return -1;
+	}
+	http_header(wsi, WSI_TOKEN_GET_URI, text, sizeof(text));
+	if (strcmp(text, "/ws") != 0) {
+		http_refuse_upgrade(wsi, 404, "Not found");
+		return -1;
+	}
+	http_header(wsi, WSI_TOKEN_VERSION, text, sizeof(text));
+	if (strcmp(text, "13") != 0) {
+		http_refuse_upgrade(wsi, 426, "WebSocket version 13 expected");
+		return -1;
+	}
+	http_header(wsi, WSI_TOKEN_CONNECTION, text, sizeof(text));
+	if (!has_word(text, "upgrade") || !key_valid(wsi) ||
+	    lws_hdr_total_length(wsi, WSI_TOKEN_HOST) <= 0) {
+		http_refuse_upgrade(wsi, 400, "Bad WebSocket handshake");
+		return -1;
+	}
+	http_header(wsi, WSI_TOKEN_HTTP, text, sizeof(text));
+	if (strcmp(text, "HTTP/1.1") != 0) {
+		http_refuse_upgrade(wsi, 400, "HTTP/1.1 expected");
+		return -1;
+	}
+	return 0;
+}
+
+/* ---- the token ------------------------------------------------------------------- */
+
+/* A page of a foreign origin must not ride on the cookie of its visitor. */
+static bool
+cookie_counts(struct lws *wsi)
+{
+	char origin[256];
+
+	http_header(wsi, WSI_TOKEN_ORIGIN, origin, sizeof(origin));
+	return origin[0] == '\0' || http_origin_allowed(wsi, origin);
+}
+
+/* The first that is found. Points into `text`. */
+static const char *
+find_token(struct lws *wsi, char *text, size_t max, size_t *len_r)
+{
+	const char *token = lws_get_urlarg_by_name(wsi, "token=", text,
+	    (int)max);
+
+	if (token != NULL && *token != '\0') {
+		*len_r = strlen(token);
+		return token;
+	}
+	token = auth_bearer(http_header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION,
+	    text, max), len_r);
+	if (token == NULL && cookie_counts(wsi)) {
+		token = auth_cookie(http_header(wsi, WSI_TOKEN_HTTP_COOKIE,
+		    text, max), len_r);
+	}
+	return token;
+}
+
+static int
+established(struct gateway *gw, struct lws *wsi, struct socket *s)
+{
+	char *text = mem_zalloc(HEADER_MAX);
+	const char *token;
+	size_t len = 0;
+
+	s->conn = conn_new(gw, wsi);
+	token = find_token(wsi, text, HEADER_MAX, &len);
+	opening_start(s->conn, token, len);
+	sodium_memzero(text, HEADER_MAX);
+	free(text);
+	return 0;
+}
+
+/* ---- events ----------------------------------------------------------------------- */
+
+static int
+receive(struct lws *wsi, struct conn *c, const void *in, size_t len)
+{
+	if (c == NULL) {
+		return -1;
+	}
+	conn_receive(c, in, len, lws_is_final_fragment(wsi) != 0,
+	    lws_frame_is_binary(wsi) != 0);
+	return 0;
+}
+
+int
+ws_callback(struct gateway *gw, struct lws *wsi,
+    enum lws_callback_reasons reason, struct socket *s, void *in, size_t len)
+{
+	switch (reason) {
+	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+		return confirm_upgrade(wsi, in);
+	case LWS_CALLBACK_ESTABLISHED:
+		return established(gw, wsi, s);
+	case LWS_CALLBACK_RECEIVE:
+		return receive(wsi, s->conn, in, len);
+	case LWS_CALLBACK_RECEIVE_PONG:
+		if (s->conn != NULL) {
+			conn_pong(s->conn);
+		}
+		return 0;
+	case LWS_CALLBACK_SERVER_WRITEABLE:
+		return s->conn != NULL ? conn_writable(s->conn) : 0;
+	case LWS_CALLBACK_CLOSED:
+		conn_gone(&s->conn);
+		return 0;
+	default:
+		return 0;
+	}
+}
