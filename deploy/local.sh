@@ -27,13 +27,18 @@
 #   PARLEY_BIND        address of the gateways (127.0.0.1; 0.0.0.0: the network)
 #   PARLEY_ADMIN_PORT  first of 60 ports for /readyz and /metrics (9100)
 #   PARLEY_PUBLIC_URL  as browsers see it (http://localhost:PORT)
+#   PARLEY_RUN_DIR     another place than .run, relative to the repository: a
+#                      second stack beside the first (with ports of its own)
+#   PARLEY_BUILD_DIR   programs built already, taken as they are (build/dev)
 # Any other setting (docs/CONFIG.md) given as PARLEY_... reaches the processes.
 #
 # SPDX-License-Identifier: MIT
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-RUN=$ROOT/.run
+# Relative to the repository: sockets are named by it.
+STATE=${PARLEY_RUN_DIR:-.run}
+RUN=$ROOT/$STATE
 KINDS='chatd presenced gateway'
 COUNT_MAX=20
 # shellcheck disable=SC2034
@@ -41,7 +46,9 @@ READY_SECONDS=30
 
 # shellcheck source-path=SCRIPTDIR/.. disable=SC1091
 . "$ROOT/deploy/lib/process.sh"
+# shellcheck source-path=SCRIPTDIR/.. disable=SC1091
 . "$ROOT/deploy/lib/stores.sh"
+# shellcheck source-path=SCRIPTDIR/.. disable=SC1091
 . "$ROOT/deploy/lib/stack.sh"
 
 usage() {
@@ -253,11 +260,11 @@ cmd_status() {
 				pg_address
 				where=$PG_HOST:$PG_PORT
 				;;
-			redis) where=.run/redis/redis.sock ;;
+			redis) where=$STATE/redis/redis.sock ;;
 			gateway-*)
 				where=http://$BIND:$((PORT + ${name##*-} - 1))
 				;;
-			*) where=ipc://.run/$name.sock ;;
+			*) where=ipc://$STATE/$name.sock ;;
 			esac
 			case $name in
 			*-*)
@@ -329,19 +336,19 @@ cmd_debug() {
 	need_packages debug
 	prepare
 	start_all "$kind"
-	stop_name "$kind-1"
-	# With -O1 and all debug information, unlike the release build.
-	build dev build/debug
-	command_of "$kind-1"
-	require_free_ports "$kind-1"
 	local i
 	for ((i = 2; i <= $(count_of "$kind"); i++)); do
-		BIN=$ROOT/build/release start_process "$kind-$i"
+		start_process "$kind-$i"
 	done
+	stop_name "$kind-1"
+	require_free_ports "$kind-1"
+	# With -O1 and all debug information, unlike the release build.
+	build dev build/debug
 	command_of "$kind-1"
 	export_settings "$kind-1"
 	exec 9>&-
 	cd "$ROOT"
+	# shellcheck disable=SC2153
 	exec gdb -q -ex 'handle SIGPIPE nostop noprint pass' "$@" \
 		--args "${COMMAND[@]}"
 }

@@ -114,10 +114,14 @@ leave_services_off() {
 	done
 }
 
+# Quiet unless it fails.
 apt() {
-	# shellcheck disable=SC2086
-	$as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
-		apt-get -o Dpkg::Use-Pty=0 -qq "$@" </dev/null >&2
+	local output
+	output=$($as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
+		apt-get -o Dpkg::Use-Pty=0 -qq "$@" </dev/null 2>&1) || {
+		tail -n 15 <<<"$output" >&2
+		return 1
+	}
 }
 
 install_missing() {

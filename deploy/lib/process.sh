@@ -78,12 +78,12 @@ wait_until() {
 			log_tail "$name"
 			forget "$name"
 			die "$name ended at once; the reason is above (all of it:" \
-				".run/$name.log)"
+				"$STATE/$name.log)"
 		}
 		[ "$SECONDS" -lt "$end" ] || {
 			log_tail "$name"
 			die "$name is not $what after $seconds s;" \
-				"see .run/$name.log, then \"local.sh restart $name\""
+				"see $STATE/$name.log, then \"local.sh restart $name\""
 		}
 		sleep 0.05
 	done

@@ -11,7 +11,7 @@
 addresses() {
 	local i list=''
 	for ((i = 1; i <= $(count_of "$1"); i++)); do
-		list+=${list:+,}ipc://.run/$1-$i.sock
+		list+=${list:+,}ipc://$STATE/$1-$i.sock
 	done
 	echo "$list"
 }
@@ -31,14 +31,14 @@ command_of() {
 	COMMAND=("$BIN/$kind/$kind" "--admin-listen=127.0.0.1:$(admin_port "$name")")
 	case $kind in
 	chatd)
-		COMMAND+=("--listen=ipc://.run/$name.sock"
+		COMMAND+=("--listen=ipc://$STATE/$name.sock"
 			"--presenced=$(addresses presenced)" --migrate=off
 			"--public-url=$PUBLIC_URL")
 		[ "$BENCH" = 0 ] || COMMAND+=(--password-memory=8192
 			--password-ops=1)
 		;;
 	presenced)
-		COMMAND+=("--listen=ipc://.run/$name.sock"
+		COMMAND+=("--listen=ipc://$STATE/$name.sock"
 			"--chatd=$(addresses chatd)")
 		;;
 	gateway)
@@ -59,7 +59,7 @@ export_settings() {
 	. "$RUN/secrets"
 	owner=$(pg_conninfo parley_owner "$PG_OWNER")
 	chatd=$(pg_conninfo parley_chatd "$PG_CHATD")
-	export PARLEY_REDIS_URL=unix:.run/redis/redis.sock
+	export PARLEY_REDIS_URL=unix:$STATE/redis/redis.sock
 	case $1 in
 	chatd-*)
 		export PARLEY_DATABASE_URL=$chatd
@@ -75,6 +75,12 @@ export_settings() {
 # build PRESET DIRECTORY: sets BIN.
 build() {
 	local preset=$1 dir=$2 cache
+	if [ -n "${PARLEY_BUILD_DIR-}" ]; then
+		BIN=$(cd "$ROOT" && cd "$PARLEY_BUILD_DIR" 2>/dev/null && pwd) ||
+			die "PARLEY_BUILD_DIR is \"$PARLEY_BUILD_DIR\":" \
+				"no such directory"
+		return
+	fi
 	BIN=$ROOT/$dir
 	mkdir -p "$BIN"
 	cache=$BIN/CMakeCache.txt
@@ -92,7 +98,7 @@ build() {
 	) >"$RUN/build.log" 2>&1 9>&- || {
 		log_tail build 15
 		die "the build failed: the reason is above (all of it:" \
-			".run/build.log)"
+			"$STATE/build.log)"
 	}
 }
 

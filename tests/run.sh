@@ -1,0 +1,219 @@
+#!/usr/bin/env bash
+#
+# All tests by one command.
+#
+#   tests/run.sh [MODE...]
+#       unit       C tests of single modules
+#       sql        the schema and every prepared statement, on a real database
+#       contract   every line of the protocol, by a client over a real stack
+#       system     faults, restarts, settings, the local stack
+#       browser    the web page in a headless Chromium
+#       sanitize   unit, contract and system with address and undefined-behaviour
+#                  sanitizers; every process must also end without a leak
+#       thread     contract and system with the thread sanitizer
+#       all        all of these
+#   Default: unit sql contract system browser sanitize.
+#
+# Installs the packages that are missing, builds what it needs under build/, starts
+# servers of its own on free ports and leaves none behind. Ends with the line
+# "N passed, N failed"; the exit status is 0 only when none failed.
+#
+# Environment: PYTEST_ARGS (more arguments for pytest), PARLEY_TEST_KEEP=1 (keep
+# the directories and logs under build/test-run/).
+#
+# SPDX-License-Identifier: MIT
+set -uo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+ROOT=$PWD
+PYTHON=/usr/bin/python3
+RESULTS=$ROOT/build/test-results
+PASSED=0 FAILED=0 SKIPPED=0
+SUMMARY=()
+
+usage() {
+	sed -n '3,/^# SPDX/{/^# SPDX/!s/^# \{0,1\}//p}' "$ROOT/tests/run.sh"
+}
+
+say() {
+	printf '\n== %s\n' "$*"
+}
+
+# Counts what a part of the run gave: note PART PASSED FAILED SKIPPED
+note() {
+	PASSED=$((PASSED + $2))
+	FAILED=$((FAILED + $3))
+	SKIPPED=$((SKIPPED + $4))
+	SUMMARY+=("$(printf '%-10s %5d passed, %d failed, %d skipped' "$@")")
+}
+
+# A part that could not even be run has failed.
+part_broke() {
+	echo "run.sh: ${*:2}" >&2
+	note "$1" 0 1 0
+}
+
+# build PRESET [TARGET...]: quiet unless it fails; warnings are errors.
+build() {
+	local preset=$1 log=$RESULTS/build-$1.log
+	shift
+	say "building $preset"
+	if ! cmake --preset "$preset" -DPARLEY_TESTS=ON >"$log" 2>&1 ||
+		! cmake --build "build/$preset" ${1+--target "$@"} >>"$log" 2>&1
+	then
+		grep -E 'error|Error|FAILED' "$log" | head -20
+		tail -n 20 "$log"
+		return 1
+	fi
+}
+
+# The counts of a JUnit report: "tests failures skipped".
+junit_counts() {
+	"$PYTHON" - "$1" <<'PY'
+import sys
+import xml.etree.ElementTree as tree
+
+total = failed = skipped = 0
+for suite in tree.parse(sys.argv[1]).getroot().iter("testsuite"):
+    total += int(suite.get("tests", 0))
+    failed += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+    skipped += int(suite.get("skipped", 0) or 0) + \
+        int(suite.get("disabled", 0) or 0)
+print(total, failed, skipped)
+PY
+}
+
+# take_report PART REPORT STATUS: a run that ended badly without naming a failed
+# test, or that ran none, has failed as a whole.
+take_report() {
+	local part=$1 report=$2 status=$3 total failed skipped
+	if [ ! -s "$report" ] ||
+		! read -r total failed skipped < <(junit_counts "$report"); then
+		part_broke "$part" "no report of $part (status $status)"
+		return
+	fi
+	[ "$status" = 0 ] || [ "$failed" != 0 ] || failed=1
+	[ "$total" != 0 ] || failed=1
+	local passed=$((total - failed - skipped))
+	note "$part" $((passed < 0 ? 0 : passed)) "$failed" "$skipped"
+}
+
+# run_ctest PART PRESET LABEL
+run_ctest() {
+	local report=$RESULTS/$1.xml
+	rm -f "$report"
+	say "$1"
+	ctest --test-dir "build/$2" -L "^$3\$" --output-on-failure \
+		--no-tests=error --output-junit "$report"
+	take_report "$1" "$report" $?
+}
+
+# run_pytest PART PRESET PATIENCE DIRECTORY...
+run_pytest() {
+	local part=$1 preset=$2 patience=$3 report=$RESULTS/$1.xml
+	shift 3
+	rm -f "$report"
+	say "$part"
+	# shellcheck disable=SC2086
+	(
+		cd tests || exit
+		PYTHONDONTWRITEBYTECODE=1 PARLEY_BUILD="build/$preset" \
+			PARLEY_TEST_PATIENCE="$patience" \
+			exec "$PYTHON" -m pytest -q --durations=5 --junit-xml="$report" \
+			"$@" ${PYTEST_ARGS-}
+	)
+	take_report "$part" "$report" $?
+}
+
+# ---- modes -------------------------------------------------------------------
+
+# What the tests of running processes need built.
+RUNNING='gateway chatd presenced wrong_version_peer'
+
+# with_build PART PRESET TARGETS COMMAND...
+with_build() {
+	local part=$1 preset=$2 targets=$3
+	shift 3
+	# shellcheck disable=SC2086
+	if build "$preset" $targets; then
+		"$@"
+	else
+		part_broke "$part" "$preset does not build: see" \
+			"build/test-results/build-$preset.log"
+	fi
+}
+
+mode_unit() {
+	with_build unit dev '' run_ctest unit dev unit
+}
+
+mode_sql() {
+	with_build sql dev '' run_ctest sql dev sql
+}
+
+mode_contract() {
+	with_build contract dev "$RUNNING" run_pytest contract dev 1 contract
+}
+
+mode_system() {
+	with_build system dev "$RUNNING" run_pytest system dev 1 system
+}
+
+mode_browser() {
+	with_build browser dev "$RUNNING" run_pytest browser dev 1 browser
+}
+
+mode_sanitize() {
+	export ASAN_OPTIONS=detect_leaks=1:exitcode=86
+	export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+	with_build sanitize asan '' sanitized_runs
+	unset ASAN_OPTIONS UBSAN_OPTIONS
+}
+
+sanitized_runs() {
+	run_ctest asan-unit asan unit
+	run_pytest asan-run asan 3 -m "not plain" contract system
+}
+
+mode_thread() {
+	# Debian's libraries are not instrumented; ours are never suppressed.
+	export TSAN_OPTIONS="suppressions=$ROOT/tests/support/tsan.supp exitcode=86"
+	with_build thread tsan "$RUNNING" run_pytest thread tsan 6 \
+		-m "not plain" contract system
+	unset TSAN_OPTIONS
+}
+
+main() {
+	local modes=() mode groups='build run debug test'
+	for mode in "$@"; do
+		case $mode in
+		unit | sql | contract | system | browser | sanitize | thread)
+			modes+=("$mode")
+			;;
+		all) modes+=(unit sql contract system browser sanitize thread) ;;
+		-h | --help)
+			usage
+			return 0
+			;;
+		*)
+			echo "run.sh: no mode \"$mode\": tests/run.sh --help" >&2
+			return 2
+			;;
+		esac
+	done
+	[ ${#modes[@]} -gt 0 ] ||
+		modes=(unit sql contract system browser sanitize)
+	[[ " ${modes[*]} " != *" browser "* ]] || groups+=' browser'
+	mkdir -p "$RESULTS"
+	# shellcheck disable=SC2086
+	deploy/packages.sh $groups || return 1
+	for mode in "${modes[@]}"; do
+		"mode_$mode"
+	done
+	say "summary"
+	printf '%s\n' "${SUMMARY[@]}"
+	printf '%d passed, %d failed, %d skipped\n' "$PASSED" "$FAILED" "$SKIPPED"
+	[ "$FAILED" = 0 ] && [ "$PASSED" != 0 ]
+}
+
+main "$@"

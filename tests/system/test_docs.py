@@ -1,0 +1,59 @@
+"""What the documents say, held against what is there.
+
+SPDX-License-Identifier: MIT
+"""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from support.config_docs import PATH, render
+from support.stack import BUILD, ROOT
+
+pytestmark = pytest.mark.plain
+
+DOCUMENTS = sorted(p for p in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+def test_config_md_says_what_help_says():
+    assert PATH.read_text() == render(), \
+        "cd tests && PARLEY_BUILD=build/dev python3 -m support.config_docs"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS,
+                         ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_and_named_files_exist(document):
+    text = document.read_text()
+    missing = [target for target in re.findall(r"\]\(([^)#:\s]+)\)", text)
+               if not (document.parent / target).exists()]
+    named = re.findall(r"`((?:common|chatd|gateway|presenced|deploy|tests|docs)"
+                       r"/[\w./-]*\w/?)`", text)
+    missing += [path for path in named if not (ROOT / path).exists()]
+    assert not missing
+
+
+def test_readme_s_commands_are_there():
+    text = (ROOT / "README.md").read_text()
+    for command in ("deploy/local.sh up", "tests/run.sh"):
+        assert command in text
+    for script in ("deploy/local.sh", "tests/run.sh", "deploy/packages.sh"):
+        assert os.access(ROOT / script, os.X_OK)
+
+
+def test_every_script_documents_its_use():
+    for script in ("deploy/local.sh", "tests/run.sh", "deploy/packages.sh"):
+        out = subprocess.run([ROOT / script, "--help"], check=True, text=True,
+                             capture_output=True).stdout
+        assert len(out.splitlines()) > 5
+
+
+def test_an_installed_tree_is_complete(tmp_path):
+    subprocess.run(["cmake", "--install", BUILD, "--prefix", tmp_path],
+                   check=True, stdout=subprocess.DEVNULL)
+    for kind in ("gateway", "chatd", "presenced"):
+        out = subprocess.run([tmp_path / "sbin" / kind, "--version"],
+                             check=True, text=True, capture_output=True).stdout
+        assert out.startswith(kind)
+    assert (tmp_path / "share/parley/www/index.html").exists()
