@@ -36,7 +36,7 @@
 
 static struct gateway *gw;
 
-/* ---- the links ----------------------------------------------------------------------- */
+/* ---- the links ---------------------------------------------------------- */
 
 static void
 on_chatd_change(void *arg, bool any_up)
@@ -116,7 +116,7 @@ start_bus(void)
 	return true;
 }
 
-/* ---- as the skeleton wants it -------------------------------------------------------- */
+/* ---- as the skeleton wants it ------------------------------------------- */
 
 bool
 app_init(uv_loop_t *loop)

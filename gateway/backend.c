@@ -47,7 +47,7 @@ unless_nil(const struct uuid *id)
 	return uuid_is_nil(id) ? NULL : id;
 }
 
-/* ---- answers ------------------------------------------------------------------ */
+/* ---- answers ------------------------------------------------------------ */
 
 static void
 send_unavailable(struct conn *c, const struct conn_call *call)
@@ -144,7 +144,7 @@ on_reply(void *arg, enum err status, const struct frame *reply)
 	backend_pump(c);
 }
 
-/* ---- requests ------------------------------------------------------------------ */
+/* ---- requests ----------------------------------------------------------- */
 
 /* The highest seq up to which the session has seen everything of a chat. */
 static uint64_t

@@ -3,8 +3,8 @@
  *
  *   conn.in -> request_parse -> rpc_call(chatd) -> answer -> conn_send -> next
  *
- * One request of a connection is in flight at a time: requests of one connection
- * are handled and answered in the order they were sent. Main thread.
+ * One request of a connection is in flight at a time: requests of one
+ * connection are handled and answered in the order they were sent. Main thread.
  *
  * SPDX-License-Identifier: MIT
  */

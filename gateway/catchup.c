@@ -90,7 +90,7 @@ catchup_waiting(const struct catchup *cu)
 	return cu->waiting_len;
 }
 
-/* ---- who waits --------------------------------------------------------------- */
+/* ---- who waits ---------------------------------------------------------- */
 
 /* On the waiting list, due in delay_ms or earlier. */
 static void
@@ -133,7 +133,7 @@ wish(struct conn *c, uint64_t delay_ms)
 	}
 }
 
-/* ---- wishes ------------------------------------------------------------------ */
+/* ---- wishes ------------------------------------------------------------- */
 
 void
 catchup_want_all(struct conn *c, uint64_t away_ms, uint32_t spread_ms)
@@ -232,7 +232,7 @@ catchup_leave(struct conn *c)
 	}
 }
 
-/* ---- the answer -------------------------------------------------------------- */
+/* ---- the answer --------------------------------------------------------- */
 
 /* What was asked is wished again: there is more of it, or no answer came. */
 static void
@@ -358,7 +358,7 @@ on_answer(void *arg, enum err status, const struct frame *reply)
 	}
 }
 
-/* ---- the call ---------------------------------------------------------------- */
+/* ---- the call ----------------------------------------------------------- */
 
 static void
 put_known(struct buf *b, struct session_chat *chat)
@@ -395,8 +395,8 @@ sort_unknown(struct conn *c)
 	}
 }
 
-/* The list of chats, without its count. A wish whose holes have closed meanwhile
- * has fulfilled itself. Returns the count. */
+/* The list of chats, without its count. A wish whose holes have closed
+ * meanwhile has fulfilled itself. Returns the count. */
 static uint32_t
 put_chats(struct conn *c, struct buf *b)
 {

@@ -28,8 +28,8 @@ struct catchup *catchup_new(struct gateway *gw);
 void catchup_free(struct catchup **cu);
 size_t catchup_waiting(const struct catchup *cu);
 
-/* Everything: chats gained and lost, messages, and receipts of the last away_ms.
- * Starts within spread_ms, once the session is live. */
+/* Everything: chats gained and lost, messages, and receipts of the last
+ * away_ms. Starts within spread_ms, once the session is live. */
 void catchup_want_all(struct conn *c, uint64_t away_ms, uint32_t spread_ms);
 /* The holes of one chat, unless they close within delay_ms. */
 void catchup_want_chat(struct conn *c, struct session_chat *chat,

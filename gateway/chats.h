@@ -1,6 +1,6 @@
 /*
- * The chats one session knows, and what of each was written to it. Starts as the
- * marks of the session's user_info. Embedded in a connection; main thread.
+ * The chats one session knows, and what of each was written to it. Starts as
+ * the marks of the session's user_info. Embedded in a connection; main thread.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -40,7 +40,7 @@ static const char *const state_names[] = {
 	[CONN_CLOSED] = "closed",
 };
 
-/* ---- states ---------------------------------------------------------------- */
+/* ---- states ------------------------------------------------------------- */
 
 static bool
 edge_exists(enum conn_state from, enum conn_state to)
@@ -77,7 +77,7 @@ conn_is_open(const struct conn *c)
 	return c->state < CONN_CLOSING;
 }
 
-/* ---- life ------------------------------------------------------------------ */
+/* ---- life --------------------------------------------------------------- */
 
 struct conn *
 conn_new(struct gateway *gw, struct lws *wsi)
@@ -192,7 +192,7 @@ conn_kill(struct conn *c, const char *why)
 	lws_callback_on_writable(c->wsi);
 }
 
-/* ---- towards the client ------------------------------------------------------ */
+/* ---- towards the client ------------------------------------------------- */
 
 void
 conn_send(struct conn *c, struct out_frame *f, const struct out_note *note)
@@ -229,6 +229,19 @@ conn_send_json(struct conn *c, const void *json, size_t len)
 	out_frame_unref(&f);
 }
 
+/* Has the library say goodbye. Not by returning -1 from its callback: Debian's
+ * build then closes twice, and the second time cuts the close frame off. The
+ * connection may be gone when this returns. */
+static void
+give_close(struct conn *c)
+{
+	c->close_given = true;
+	lws_close_reason(c->wsi, (enum lws_close_status)c->close_code,
+	    (unsigned char *)(uintptr_t)c->close_why, strlen(c->close_why));
+	lws_set_timeout(c->wsi, PENDING_TIMEOUT_CLOSE_SEND,
+	    LWS_TO_KILL_SYNC);
+}
+
 int
 conn_writable(struct conn *c)
 {
@@ -243,11 +256,8 @@ conn_writable(struct conn *c)
 		return -1;
 	}
 	if (c->state == CONN_CLOSING && outbox_idle(&c->out)) {
-		c->close_given = true;
-		lws_close_reason(c->wsi, (enum lws_close_status)c->close_code,
-		    (unsigned char *)(uintptr_t)c->close_why,
-		    strlen(c->close_why));
-		return -1;
+		give_close(c);
+		return 0;
 	}
 	if (c->state == CONN_LIVE) {
 		backend_pump(c);
@@ -255,7 +265,7 @@ conn_writable(struct conn *c)
 	return 0;
 }
 
-/* ---- from the client --------------------------------------------------------- */
+/* ---- from the client ---------------------------------------------------- */
 
 void
 conn_receive(struct conn *c, const void *data, size_t len, bool last,

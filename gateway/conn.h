@@ -6,8 +6,8 @@
  *       (opening.c)                        |  backend.c: its requests
  *                                          |  deliver.c: its events
  *
- * A conn is made when the handshake is done and freed when libwebsockets lets go
- * of the socket (conn_gone), never before: code that holds a conn may go on
+ * A conn is made when the handshake is done and freed when libwebsockets lets
+ * go of the socket (conn_gone), never before: code that holds a conn may go on
  * after conn_close and finds it in CLOSING. What it must not do is trust the
  * state it saw before it sent something.
  *

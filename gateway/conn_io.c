@@ -1,8 +1,8 @@
 /*
  * Writing goes straight to the kernel whenever the library holds nothing back;
- * outside its WRITEABLE callback that is allowed on the service thread. What the
- * kernel refuses the library copies and keeps (lws_partial_buffered), and only
- * when that is gone were the bytes really sent.
+ * outside its WRITEABLE callback that is allowed on the service thread. What
+ * the kernel refuses the library copies and keeps (lws_partial_buffered), and
+ * only when that is gone were the bytes really sent.
  *
  * SPDX-License-Identifier: MIT
  */

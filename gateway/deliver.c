@@ -1,7 +1,7 @@
 /*
  * Frames are made from an event's JSON once and shared by all sessions of a
- * user. Notes for `delivered` ride with the frames and are only counted when the
- * kernel has them (outbox.h).
+ * user. Notes for `delivered` ride with the frames and are only counted when
+ * the kernel has them (outbox.h).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -65,7 +65,7 @@ late(struct delivery *d)
 	return d->late;
 }
 
-/* ---- lists ----------------------------------------------------------------- */
+/* ---- lists -------------------------------------------------------------- */
 
 static void
 waiting_free(struct waiting *w)
@@ -131,7 +131,7 @@ wait_for_snapshot(struct conn *c, struct delivery *d)
 	c->waiting_bytes += w->frame->len;
 }
 
-/* ---- messages -------------------------------------------------------------- */
+/* ---- messages ----------------------------------------------------------- */
 
 static void
 send_message(struct conn *c, struct session_chat *chat, struct out_frame *f)
@@ -199,7 +199,7 @@ deliver_own_message(struct conn *c, const struct uuid *chat_id, uint64_t seq)
 	}
 }
 
-/* ---- the other kinds --------------------------------------------------------- */
+/* ---- the other kinds ---------------------------------------------------- */
 
 static void
 deliver_added(struct conn *c, struct delivery *d)
@@ -335,7 +335,7 @@ deliver_waiting(struct conn *c)
 	}
 }
 
-/* ---- catch-up --------------------------------------------------------------- */
+/* ---- catch-up ----------------------------------------------------------- */
 
 static void
 part_message(struct conn *c, struct delivery *d)

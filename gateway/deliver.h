@@ -40,8 +40,8 @@ void deliver_held(struct conn *c);
 /* The session ends: forgets what waits and what is held. */
 void deliver_drop(struct conn *c);
 
-/* The session has been told this chat's messages up to `seq` by an answer to its
- * own request; see seqtrack.h for what an own message means. */
+/* The session has been told this chat's messages up to `seq` by an answer to
+ * its own request; see seqtrack.h for what an own message means. */
 void deliver_own_message(struct conn *c, const struct uuid *chat,
     uint64_t seq);
 

@@ -1,8 +1,8 @@
 /*
  * drain: the graceful stop. Accepts no more, lets every connection finish the
- * request it is in, closes them with 1012 spread over drain_spread so that their
- * reconnecting does not fall on the other gateways at once, and waits a moment for
- * presenced and chatd to take what is left. Main thread.
+ * request it is in, closes them with 1012 spread over drain_spread so that
+ * their reconnecting does not fall on the other gateways at once, and waits a
+ * moment for presenced and chatd to take what is left. Main thread.
  *
  * SPDX-License-Identifier: MIT
  */

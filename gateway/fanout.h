@@ -28,8 +28,8 @@ void fanout_free(struct fanout **f);
 /* Subscribes to what concerns all gateways; once the bus exists. */
 void fanout_start(struct fanout *f);
 
-/* Adds the session to its user's; opening_subscribed() follows, at once when the
- * topic is confirmed already or Redis is away. */
+/* Adds the session to its user's; opening_subscribed() follows, at once when
+ * the topic is confirmed already or Redis is away. */
 void fanout_join(struct conn *c);
 /* Safe to call for one that has not joined. */
 void fanout_leave(struct conn *c);

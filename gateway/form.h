@@ -32,7 +32,7 @@ struct form {
 	bool has_file;
 	bool file_too_large;      /* its rest is dropped */
 	struct buf file;
-	struct buf *into;         /* where the part being read goes; NULL: drop */
+	struct buf *into;         /* of the part being read; NULL: drop */
 	size_t into_max;
 };
 

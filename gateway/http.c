@@ -1,7 +1,7 @@
 /*
  * The life of a request. The bounds: JSON bodies HTTP_JSON_MAX, forms
- * HTTP_FORM_MAX, a body must be complete within BODY_TIME_MS, and a body that is
- * no longer wanted is read for DROP_TIME_MS at most. Idle sockets are the
+ * HTTP_FORM_MAX, a body must be complete within BODY_TIME_MS, and a body that
+ * is no longer wanted is read for DROP_TIME_MS at most. Idle sockets are the
  * library's business (timeout_secs, keepalive_timeout).
  *
  * SPDX-License-Identifier: MIT
@@ -36,7 +36,7 @@ static const char *const register_texts[] = {
 	NULL,
 };
 
-/* ---- the head ------------------------------------------------------------------ */
+/* ---- the head ----------------------------------------------------------- */
 
 static enum http_method
 method_of(struct lws *wsi)
@@ -108,7 +108,7 @@ read_body_length(struct http *h)
 	return true;
 }
 
-/* ---- what is asked for ---------------------------------------------------------- */
+/* ---- what is asked for -------------------------------------------------- */
 
 static bool
 is_api(const char *path)
@@ -240,7 +240,7 @@ http_begin(struct http **hp, struct gateway *gw, struct lws *wsi,
 	return is_api(path) ? begin_api(h, path) : begin_file(h, path);
 }
 
-/* ---- the body ------------------------------------------------------------------- */
+/* ---- the body ----------------------------------------------------------- */
 
 static int
 drop(struct http *h)
@@ -290,7 +290,7 @@ http_body_done(struct http *h)
 	}
 }
 
-/* ---- the answer ------------------------------------------------------------------ */
+/* ---- the answer --------------------------------------------------------- */
 
 int
 http_writable(struct http *h)

@@ -5,8 +5,8 @@
  *      `- refused early: answered at once; the body's rest is read and dropped
  *         for a while, or a reset would eat the answer
  *
- * An answer is always written from the library's WRITEABLE callback, so a handler
- * may give it at any time. Main thread.
+ * An answer is always written from the library's WRITEABLE callback, so a
+ * handler may give it at any time. Main thread.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -54,7 +54,7 @@ struct http {
 	char origin[256];            /* allowed by CORS; "": none */
 	char content_type[256];
 	char if_none_match[80];
-	bool has_body;               /* a body of body_len bytes was announced */
+	bool has_body;               /* body_len bytes were announced */
 	bool body_done;
 	bool close;                  /* no further request on this connection */
 	uint64_t body_len;
@@ -68,7 +68,8 @@ struct http {
 	uint64_t call;               /* rpc id; 0: none */
 };
 
-/* `body` is copied. `headers` are complete lines, each ended by \r\n, or NULL. */
+/* `body` is copied. `headers` are complete lines, each ended by \r\n, or NULL.
+ *  */
 void http_answer(struct http *h, int status, const char *type,
     const char *headers, const void *body, size_t len);
 void http_answer_json(struct http *h, int status, const void *json,

@@ -1,6 +1,7 @@
 /*
- * Answers are built as one block, head and body, so that a small one is a single
- * write. Every answer forbids content sniffing; those under /api are JSON.
+ * Answers are built as one block, head and body, so that a small one is a
+ * single write. Every answer forbids content sniffing; those under /api are
+ * JSON.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -92,7 +92,7 @@ register_json(struct http *h)
 	json_object_put(obj);
 }
 
-/* ---- forms ----------------------------------------------------------------------- */
+/* ---- forms -------------------------------------------------------------- */
 
 /* The form's texts as the JSON that chatd takes. False: not UTF-8. */
 static bool

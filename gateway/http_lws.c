@@ -1,6 +1,7 @@
 /*
- * The library's HTTP events. A request's object lives from its headers until the
- * library unbinds the transaction, which it does before it takes the next one.
+ * The library's HTTP events. A request's object lives from its headers until
+ * the library unbinds the transaction, which it does before it takes the next
+ * one.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,7 +1,7 @@
 /*
- * The common case, a message in one chunk, is copied once, into its queue entry.
- * The memory of `partial` is given back with each message: idle connections are
- * many, fragmented messages few.
+ * The common case, a message in one chunk, is copied once, into its queue
+ * entry. The memory of `partial` is given back with each message: idle
+ * connections are many, fragmented messages few.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,7 +12,8 @@
 
 #include "common/mem.h"
 
-/* So many bytes of waiting frames also pause reading (but always let one in). */
+/* So many bytes of waiting frames also pause reading (but always let one in).
+ *  */
 #define BYTES_MAX (256u * 1024)
 
 void

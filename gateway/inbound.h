@@ -1,10 +1,10 @@
 /*
  * inbound: what one client has sent and nobody has handled yet. Puts the
- * library's irregular chunks together to whole messages, counts their bytes over
- * all fragments, and keeps them in order until their turn.
+ * library's irregular chunks together to whole messages, counts their bytes
+ * over all fragments, and keeps them in order until their turn.
  *
- * The rule at the bound: inbound_full() says that reading should pause; what has
- * arrived is kept.
+ * The rule at the bound: inbound_full() says that reading should pause; what
+ * has arrived is kept.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,6 +1,6 @@
 /*
- * One socket, for the first address that the name stands for. TCP_NODELAY is set
- * here: the library does so only for what it accepts itself.
+ * One socket, for the first address that the name stands for. TCP_NODELAY is
+ * set here: the library does so only for what it accepts itself.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -35,7 +35,7 @@ struct listener {
 
 static void on_readable(uv_poll_t *poll, int status, int events);
 
-/* ---- the address ------------------------------------------------------------------ */
+/* ---- the address -------------------------------------------------------- */
 
 /* Splits host:port in a copy. False: there is no port. */
 static bool
@@ -117,7 +117,7 @@ out:
 	return fd;
 }
 
-/* ---- accepting --------------------------------------------------------------------- */
+/* ---- accepting ---------------------------------------------------------- */
 
 static void
 on_pause_over(uv_timer_t *timer)
@@ -163,7 +163,7 @@ on_readable(uv_poll_t *poll, int status, int events)
 	l->conf.on_done(l->conf.arg);
 }
 
-/* ---- life --------------------------------------------------------------------------- */
+/* ---- life --------------------------------------------------------------- */
 
 struct listener *
 listener_new(const struct listener_conf *conf)

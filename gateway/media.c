@@ -54,7 +54,7 @@ static const struct {
 	{ "webp", "image/webp" },
 };
 
-/* ---- life ----------------------------------------------------------------------- */
+/* ---- life --------------------------------------------------------------- */
 
 struct media *
 media_new(struct gateway *gw)
@@ -96,7 +96,7 @@ upload_free(struct upload *u)
 	free(u);
 }
 
-/* ---- storing --------------------------------------------------------------------- */
+/* ---- storing ------------------------------------------------------------ */
 
 const char *
 media_picture_ext(const void *data, size_t len)
@@ -265,7 +265,7 @@ media_forget(struct http *h)
 	}
 }
 
-/* ---- serving ----------------------------------------------------------------------- */
+/* ---- serving ------------------------------------------------------------ */
 
 /* The type of a name that we gave ourselves: a uuid and one of our endings. */
 static const char *

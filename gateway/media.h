@@ -1,10 +1,10 @@
 /*
  * media: the store of uploaded pictures, a directory that all gateways share.
- * Files are named by fresh random ids and never change, so they may be cached for
- * ever. Written by uv's worker threads: to a temporary name, then renamed.
+ * Files are named by fresh random ids and never change, so they may be cached
+ * for ever. Written by uv's worker threads: to a temporary name, then renamed.
  *
- * At most UPLOADS_MAX are written at a time; beyond, an upload fails. Main thread
- * (but for the writing itself).
+ * At most UPLOADS_MAX are written at a time; beyond, an upload fails. Main
+ * thread (but for the writing itself).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -28,8 +28,8 @@ void media_free(struct media **m);
 /* "jpg", "png" or "webp" by content; NULL: none of them. */
 const char *media_picture_ext(const void *data, size_t len);
 
-/* Stores the content (taken over); `done` gets the public URL, or NULL. The file
- * is the request's until media_keep or media_remove. */
+/* Stores the content (taken over); `done` gets the public URL, or NULL. The
+ * file is the request's until media_keep or media_remove. */
 void media_store(struct http *h, struct buf *content, const char *ext,
     void (*done)(struct http *h, const char *url));
 void media_keep(struct http *h);

@@ -44,7 +44,7 @@ struct multipart {
 	size_t headers_len;
 };
 
-/* ---- headers ---------------------------------------------------------------- */
+/* ---- headers ------------------------------------------------------------ */
 
 bool
 multipart_is(const char *content_type)
@@ -157,7 +157,7 @@ begin_part(struct multipart *mp)
 	return false;
 }
 
-/* ---- bytes ------------------------------------------------------------------- */
+/* ---- bytes -------------------------------------------------------------- */
 
 static void
 fail(struct multipart *mp)

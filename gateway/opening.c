@@ -1,7 +1,8 @@
 /*
  * Each step is one call whose answer begins the next; a connection that closes
- * in between cancels its call, so no answer ever meets a conn that has moved on.
- * The client's frames wait meanwhile (conn.in) and are handled after user_info.
+ * in between cancels its call, so no answer ever meets a conn that has moved
+ * on. The client's frames wait meanwhile (conn.in) and are handled after
+ * user_info.
  *
  * SPDX-License-Identifier: MIT
  */

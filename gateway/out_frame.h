@@ -1,8 +1,8 @@
 /*
  * out_frame: the bytes of one text frame on their way to clients, counted and
  * shared by all sessions that get the same. In front of the data is the room in
- * which libwebsockets writes the frame header each time it is sent: since frames
- * to clients are not masked, the data itself stays as it is.
+ * which libwebsockets writes the frame header each time it is sent: since
+ * frames to clients are not masked, the data itself stays as it is.
  *
  * Main thread only.
  *

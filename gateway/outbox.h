@@ -4,14 +4,14 @@
  *   push -> [ queue ] -> io.write -> (library holds the rest) -> kernel
  *                          `- at once when nothing is queued or held
  *
- * An item may carry a note: what the session holds once the kernel has taken the
- * item's last byte. io.sent is told then and not before, so that `delivered`
- * never comes from a guess. The rule at the bound: a push that finds more than
- * bytes_max waiting is refused, and the caller closes the slow reader. A single
- * frame larger than the bound passes if nothing much waits.
+ * An item may carry a note: what the session holds once the kernel has taken
+ * the item's last byte. io.sent is told then and not before, so that
+ * `delivered` never comes from a guess. The rule at the bound: a push that
+ * finds more than bytes_max waiting is refused, and the caller closes the slow
+ * reader. A single frame larger than the bound passes if nothing much waits.
  *
- * Embedded in a connection; main thread only. Knows nothing of libwebsockets, so
- * that tests can stand in for it.
+ * Embedded in a connection; main thread only. Knows nothing of libwebsockets,
+ * so that tests can stand in for it.
  *
  * SPDX-License-Identifier: MIT
  */

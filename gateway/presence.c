@@ -2,9 +2,9 @@
  *   queue: [ change change change ... ]   one call carries the first PART_MAX
  *   roll:  all sessions, while registering; goes first, in parts
  *
- * presenced answers NOT_FOUND when it does not know this gateway (it has lost its
- * memory, or took us for dead): then all sessions are registered again. Every
- * sessions_changed renews the lease as a heartbeat does.
+ * presenced answers NOT_FOUND when it does not know this gateway (it has lost
+ * its memory, or took us for dead): then all sessions are registered again.
+ * Every sessions_changed renews the lease as a heartbeat does.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -54,7 +54,7 @@ struct presence {
 
 static void send_next(struct presence *p);
 
-/* ---- runs of changes --------------------------------------------------------- */
+/* ---- runs of changes ---------------------------------------------------- */
 
 static void
 changes_add(struct changes *ch, enum session_op op, const struct conn *c)
@@ -89,7 +89,7 @@ changes_drop(struct changes *ch, size_t n)
 	}
 }
 
-/* ---- registration ------------------------------------------------------------- */
+/* ---- registration ------------------------------------------------------- */
 
 /* All sessions that are up, as they are now; what is queued is part of that. */
 static void
@@ -116,7 +116,7 @@ register_all(struct presence *p)
 	    uuid_format(&p->gw->id, id), p->roll.len);
 }
 
-/* ---- calls ---------------------------------------------------------------------- */
+/* ---- calls -------------------------------------------------------------- */
 
 static void
 on_retry(uv_timer_t *timer)
@@ -233,7 +233,7 @@ on_heartbeat(uv_timer_t *timer)
 	buf_fini(&body);
 }
 
-/* ---- sessions ------------------------------------------------------------------- */
+/* ---- sessions ----------------------------------------------------------- */
 
 static void
 add_change(struct presence *p, enum session_op op, const struct conn *c)
@@ -271,7 +271,7 @@ presence_pending(const struct presence *p)
 	return p->queue.len + p->roll.len;
 }
 
-/* ---- life ------------------------------------------------------------------------ */
+/* ---- life --------------------------------------------------------------- */
 
 static double
 gauge_pending(void *arg)

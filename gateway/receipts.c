@@ -90,7 +90,7 @@ receipts_pending(const struct receipts *r)
 	return r->pending;
 }
 
-/* ---- marks of one chat ------------------------------------------------------- */
+/* ---- marks of one chat -------------------------------------------------- */
 
 static void
 marks_free(struct chat_marks *cm)
@@ -175,7 +175,7 @@ receipts_note(struct receipts *r, const struct uuid *user,
 	}
 }
 
-/* ---- calls ---------------------------------------------------------------------- */
+/* ---- calls -------------------------------------------------------------- */
 
 static uint64_t
 backoff(unsigned failures)
@@ -294,7 +294,7 @@ on_tick(uv_timer_t *timer)
 	}
 }
 
-/* ---- end ------------------------------------------------------------------------- */
+/* ---- end ---------------------------------------------------------------- */
 
 static void
 on_closed(uv_handle_t *handle)

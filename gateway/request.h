@@ -25,8 +25,8 @@ struct request {
 	struct uuid front_msg_id;
 };
 
-/* ERR_OK, ERR_INVALID_JSON or ERR_UNKNOWN_TYPE. *r is filled as far as the frame
- * allows and is to be released by request_fini in every case. */
+/* ERR_OK, ERR_INVALID_JSON or ERR_UNKNOWN_TYPE. *r is filled as far as the
+ * frame allows and is to be released by request_fini in every case. */
 MUST_CHECK enum err request_parse(const char *text, size_t len,
     struct request *r);
 void request_fini(struct request *r);

@@ -37,8 +37,8 @@ struct seqtrack {
 /* Where a message comes from. */
 enum seq_source {
 	SEQ_FROM_LIVE,     /* an event of the bus: order counts */
-	SEQ_FROM_ANSWER,   /* the answer to the session's own send: it may overtake
-	                    * what others sent before */
+	SEQ_FROM_ANSWER,   /* the answer to the session's own send: it may
+	                    * overtake what others sent before */
 	SEQ_FROM_CATCH_UP, /* asked of chatd; says so itself */
 };
 

@@ -1,10 +1,10 @@
 /*
- * Traps of libwebsockets 4.1.6 that are dealt with here: its timers on a foreign
- * loop are only looked at after one of its own events (hence lws_cancel_service
- * after accepting); it sizes tables by the limit of open files; its default
- * policy pings by sorted lists of O(n) (ours does, see watch.c); it writes at
- * most tx_packet_size at once; and a foreign loop has to turn between the two
- * calls that destroy a context.
+ * Traps of libwebsockets 4.1.6 that are dealt with here: its timers on a
+ * foreign loop are only looked at after one of its own events (hence
+ * lws_cancel_service after accepting); it sizes tables by the limit of open
+ * files; its default policy pings by sorted lists of O(n) (ours does, see
+ * watch.c); it writes at most tx_packet_size at once; and a foreign loop has to
+ * turn between the two calls that destroy a context.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -41,7 +41,7 @@ struct server {
 	size_t sockets;
 };
 
-/* ---- the library's callback --------------------------------------------------------- */
+/* ---- the library's callback --------------------------------------------- */
 
 static int
 on_destroy(struct server *server, struct socket *s)
@@ -101,7 +101,7 @@ static const struct lws_protocols protocols[] = {
 	{ .name = NULL },
 };
 
-/* ---- accepting --------------------------------------------------------------------- */
+/* ---- accepting ---------------------------------------------------------- */
 
 static void
 on_accept(void *arg, int fd)
@@ -122,7 +122,7 @@ on_accepted(void *arg)
 	lws_cancel_service(s->context);
 }
 
-/* ---- start ------------------------------------------------------------------------- */
+/* ---- start -------------------------------------------------------------- */
 
 static void
 on_log(int level, const char *line)
@@ -238,7 +238,7 @@ server_new(struct gateway *gw)
 	return s;
 }
 
-/* ---- end ---------------------------------------------------------------------------- */
+/* ---- end ---------------------------------------------------------------- */
 
 void
 server_stop_listening(struct server *s)

@@ -1,6 +1,6 @@
 /*
- * server: libwebsockets on the process's loop. Listening is our own (listener.h):
- * accepted sockets are handed to the library. Main thread.
+ * server: libwebsockets on the process's loop. Listening is our own
+ * (listener.h): accepted sockets are handed to the library. Main thread.
  *
  * SPDX-License-Identifier: MIT
  */

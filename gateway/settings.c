@@ -47,7 +47,7 @@ const struct config_row settings_rows[] = {
 	    SECONDS(60), 0, "chatd's time to answer; then: unavailable" },
 	{ "message_max", CONFIG_BYTES, S(message_max), "64k", KIB(1),
 	    KIB(768), 0, "largest message of a client, over all fragments" },
-	{ "connections_max", CONFIG_INT, S(connections_max), "20000", 1,
+	{ "connections_max", CONFIG_INT, S(connections_max), "10000", 1,
 	    1000000, 0, "WebSocket connections; beyond: closed with 1013" },
 	{ "frames_queued_max", CONFIG_INT, S(frames_queued_max), "64", 1,
 	    10000, 0,

@@ -1,6 +1,6 @@
 /*
- * What an operator can set of a gateway. Filled by common/config before any part
- * starts, constant afterwards. Main thread.
+ * What an operator can set of a gateway. Filled by common/config before any
+ * part starts, constant afterwards. Main thread.
  *
  * SPDX-License-Identifier: MIT
  */

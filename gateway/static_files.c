@@ -1,7 +1,7 @@
 /*
  * Only regular files directly in the directory with a known ending are read;
- * hidden ones are not. The entity tag is a hash of the content, so it is the same
- * at every gateway.
+ * hidden ones are not. The entity tag is a hash of the content, so it is the
+ * same at every gateway.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -70,7 +70,7 @@ type_of(const char *name)
 	return NULL;
 }
 
-/* ---- reading --------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 static bool
 read_content(int fd, struct file *f)
@@ -169,7 +169,7 @@ static_files_free(struct static_files **sp)
 	free(s);
 }
 
-/* ---- serving --------------------------------------------------------------------- */
+/* ---- serving ------------------------------------------------------------ */
 
 static const struct file *
 find(const struct static_files *s, const char *path)

@@ -1,9 +1,10 @@
 /*
- * Only connections whose token expires soon are on the `expiring` list, in order
- * of time; each recheck looks for those that have come near. So a tick costs
- * nothing and there is no timer per connection.
+ * Only connections whose token expires soon are on the `expiring` list, in
+ * order of time; each recheck looks for those that have come near. So a tick
+ * costs nothing and there is no timer per connection.
  *
- * A recheck takes a copy of all token ids and asks in chunks, one call at a time.
+ * A recheck takes a copy of all token ids and asks in chunks, one call at a
+ * time.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -39,7 +40,7 @@ struct tokens {
 	bool again;             /* a recheck was asked for meanwhile */
 };
 
-/* ---- expiry --------------------------------------------------------------------- */
+/* ---- expiry ------------------------------------------------------------- */
 
 static bool
 expires_soon(const struct conn *c)
@@ -91,7 +92,7 @@ on_tick(uv_timer_t *timer)
 	}
 }
 
-/* ---- revocation ------------------------------------------------------------------ */
+/* ---- revocation --------------------------------------------------------- */
 
 static void ask_chunk(struct tokens *t);
 
@@ -220,7 +221,7 @@ on_recheck(uv_timer_t *timer)
 	tokens_recheck(timer->data);
 }
 
-/* ---- life ------------------------------------------------------------------------- */
+/* ---- life --------------------------------------------------------------- */
 
 struct tokens *
 tokens_new(struct gateway *gw)

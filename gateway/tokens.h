@@ -1,7 +1,7 @@
 /*
  * tokens: ends sessions whose token has ended: at its expiry, and when chatd
- * says so. Revocation normally arrives as an event at once; asking again now and
- * then is for the events that were lost. Main thread.
+ * says so. Revocation normally arrives as an event at once; asking again now
+ * and then is for the events that were lost. Main thread.
  *
  * SPDX-License-Identifier: MIT
  */

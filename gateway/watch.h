@@ -1,8 +1,9 @@
 /*
- * The clockwork over all connections: pings to the idle, an end for those who do
- * not answer, and for those who do not finish closing. Every list has one
+ * The clockwork over all connections: pings to the idle, an end for those who
+ * do not answer, and for those who do not finish closing. Every list has one
  * constant delay, so it is in order of time by itself and a tick looks only at
- * its head (the library's own sorted timers cost O(n) an insertion). Main thread.
+ * its head (the library's own sorted timers cost O(n) an insertion). Main
+ * thread.
  *
  * SPDX-License-Identifier: MIT
  */

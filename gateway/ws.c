@@ -20,7 +20,7 @@
 /* No header can be longer: see max_http_header_data in server.c. */
 #define HEADER_MAX 8192
 
-/* ---- the handshake ----------------------------------------------------------------- */
+/* ---- the handshake ------------------------------------------------------ */
 
 static bool
 key_valid(struct lws *wsi)
@@ -85,7 +85,7 @@ confirm_upgrade(struct lws *wsi, const char *protocol)
 	return 0;
 }
 
-/* ---- the token ------------------------------------------------------------------- */
+/* ---- the token ---------------------------------------------------------- */
 
 /* A page of a foreign origin must not ride on the cookie of its visitor. */
 static bool
@@ -132,7 +132,7 @@ established(struct gateway *gw, struct lws *wsi, struct socket *s)
 	return 0;
 }
 
-/* ---- events ----------------------------------------------------------------------- */
+/* ---- events ------------------------------------------------------------- */
 
 static int
 receive(struct lws *wsi, struct conn *c, const void *in, size_t len)

@@ -1,0 +1,210 @@
+/*
+ * The outbox with a stand-in for the socket that takes, holds or breaks as
+ * told: order, bounds, and above all when `sent` is told.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "gateway/outbox.h"
+
+struct socket_stub {
+	enum out_result next; /* what the next write does */
+	bool held;
+	unsigned wanted;
+	char written[1024];   /* frames, each followed by a space */
+	char sent[256];       /* upto of each note */
+};
+
+static enum out_result
+stub_write(void *arg, struct out_frame *f)
+{
+	struct socket_stub *s = arg;
+	size_t len = strlen(s->written);
+
+	if (s->next == OUT_DEAD) {
+		return OUT_DEAD;
+	}
+	assert_false(s->held);
+	snprintf(s->written + len, sizeof(s->written) - len, "%.*s ",
+	    (int)f->len, (const char *)f->data);
+	s->held = s->next == OUT_HELD;
+	return s->next;
+}
+
+static bool
+stub_held(void *arg)
+{
+	struct socket_stub *s = arg;
+
+	return s->held;
+}
+
+static void
+stub_want(void *arg)
+{
+	struct socket_stub *s = arg;
+
+	s->wanted++;
+}
+
+static void
+stub_sent(void *arg, const struct out_note *note)
+{
+	struct socket_stub *s = arg;
+	size_t len = strlen(s->sent);
+
+	snprintf(s->sent + len, sizeof(s->sent) - len, "%u ",
+	    (unsigned)note->upto);
+}
+
+static const struct outbox_io stub_io = {
+	.write = stub_write,
+	.held = stub_held,
+	.want_writable = stub_want,
+	.sent = stub_sent,
+};
+
+static enum push_result
+push(struct outbox *o, const char *text, unsigned upto)
+{
+	const struct out_note note = { .kind = NOTE_CHAT, .upto = upto };
+	struct out_frame *f = out_frame_new(text, strlen(text));
+	enum push_result r = outbox_push(o, f, upto != 0 ? &note : NULL);
+
+	out_frame_unref(&f);
+	return r;
+}
+
+static void
+test_written_at_once(void **state)
+{
+	struct socket_stub s = { .next = OUT_SENT };
+	struct outbox o;
+
+	(void)state;
+	outbox_init(&o, &stub_io, &s, 100);
+	assert_int_equal(push(&o, "a", 1), PUSH_OK);
+	assert_int_equal(push(&o, "b", 0), PUSH_OK);
+	assert_string_equal(s.written, "a b ");
+	assert_string_equal(s.sent, "1 ");
+	assert_int_equal(s.wanted, 0);
+	assert_int_equal(o.bytes, 0);
+	assert_true(outbox_idle(&o));
+	outbox_fini(&o);
+}
+
+static void
+test_held_is_not_sent(void **state)
+{
+	struct socket_stub s = { .next = OUT_HELD };
+	struct outbox o;
+
+	(void)state;
+	outbox_init(&o, &stub_io, &s, 100);
+	assert_int_equal(push(&o, "a", 1), PUSH_OK);
+	assert_int_equal(push(&o, "b", 2), PUSH_OK);
+	assert_int_equal(push(&o, "c", 3), PUSH_OK);
+	assert_string_equal(s.written, "a ");
+	assert_string_equal(s.sent, "");
+	assert_int_equal(o.bytes, 3);
+	/* Writable, but the library still holds: nothing moves. */
+	assert_true(outbox_flush(&o));
+	assert_string_equal(s.sent, "");
+	/* The rest of a has left; b is taken whole, c is held. */
+	s.held = false;
+	s.next = OUT_SENT;
+	assert_true(outbox_flush(&o));
+	assert_string_equal(s.written, "a b c ");
+	assert_string_equal(s.sent, "1 2 3 ");
+	assert_true(outbox_idle(&o));
+	assert_int_equal(o.bytes, 0);
+	outbox_fini(&o);
+}
+
+static void
+test_bound(void **state)
+{
+	struct socket_stub s = { .next = OUT_HELD };
+	struct outbox o;
+
+	(void)state;
+	outbox_init(&o, &stub_io, &s, 4);
+	/* One frame may be larger than the bound. */
+	assert_int_equal(push(&o, "0123456789", 0), PUSH_OK);
+	assert_int_equal(push(&o, "x", 0), PUSH_FULL);
+	s.held = false;
+	s.next = OUT_SENT;
+	assert_true(outbox_flush(&o));
+	assert_int_equal(push(&o, "x", 0), PUSH_OK);
+	assert_string_equal(s.written, "0123456789 x ");
+	outbox_fini(&o);
+}
+
+static void
+test_broken(void **state)
+{
+	struct socket_stub s = { .next = OUT_DEAD };
+	struct outbox o;
+
+	(void)state;
+	outbox_init(&o, &stub_io, &s, 100);
+	assert_int_equal(push(&o, "a", 1), PUSH_DEAD);
+	s.held = true;
+	assert_int_equal(push(&o, "b", 2), PUSH_OK);
+	s.held = false;
+	assert_false(outbox_flush(&o));
+	assert_string_equal(s.sent, "");
+	outbox_fini(&o);
+}
+
+static void
+test_drop(void **state)
+{
+	struct socket_stub s = { .next = OUT_HELD };
+	struct outbox o;
+
+	(void)state;
+	outbox_init(&o, &stub_io, &s, 100);
+	assert_int_equal(push(&o, "aaaa", 1), PUSH_OK);
+	assert_int_equal(push(&o, "b", 2), PUSH_OK);
+	outbox_drop(&o);
+	/* What the library holds is still on its way. */
+	assert_int_equal(o.bytes, 4);
+	assert_false(outbox_idle(&o));
+	outbox_fini(&o);
+}
+
+static void
+test_late_mark(void **state)
+{
+	struct out_frame *f = out_frame_new_late("{\"a\":1} ", 8);
+
+	(void)state;
+	assert_int_equal(f->len, 23);
+	assert_memory_equal(f->data, "{\"a\":1,\"catch_up\":true}", 23);
+	out_frame_unref(&f);
+	assert_null(f);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_written_at_once),
+		cmocka_unit_test(test_held_is_not_sent),
+		cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_drop),
+		cmocka_unit_test(test_late_mark),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
