@@ -28,7 +28,7 @@
 #include "common/uuid.h"
 
 #define STORE_PENDING_MAX 4096
-#define STORE_CHANGES_MAX 500 /* a call */
+#define STORE_CHANGES_MAX 200 /* a call: 4 ms of Redis */
 #define STORE_WHO_MAX 1000
 #define STORE_REPORTS_MAX 100
 #define STORE_SETTLE_MAX 100

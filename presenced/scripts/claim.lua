@@ -6,12 +6,13 @@ local users = call('ZRANGEBYSCORE', P .. 'reports', '-inf', now,
 	'LIMIT', 0, ARGV[5])
 for _, user in ipairs(users) do
 	local value = call('HGET', P .. 'report', user)
-	if value then
+	if value and string.match(value, '^[01];%d+;%d+$') then
 		call('ZADD', P .. 'reports', now + tonumber(ARGV[6]), user)
 		reports[#reports + 1] = user
 		reports[#reports + 1] = value
 	else
 		call('ZREM', P .. 'reports', user)
+		call('HDEL', P .. 'report', user)
 	end
 end
 return reports
