@@ -1,0 +1,515 @@
+/*
+ * The pool: which unit goes to which link, what is sent again, when a link is
+ * made anew, and when waiting ends.
+ *
+ *   db_submit -> first | others (waiting) -> link (sent) -> done
+ *                   ^                          |
+ *                   +----- link broke ---------+
+ *
+ * Link 0 is left to DB_FIRST units (the send path) as long as another is up, so
+ * that a slow read never stands before a send.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "chatd/db.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "chatd/db_int.h"
+#include "common/clock.h"
+#include "common/daemon.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/metrics.h"
+
+#define TICK_MS 100
+#define ATTEMPTS_MAX 6
+/* Longer than statement_timeout: a link on which nothing moves for so long has a
+ * server that answers no more. */
+#define STALL_MS 8000
+#define BACKOFF_MIN_MS 100
+#define BACKOFF_MAX_MS 3000
+
+struct connect_job {
+	uv_work_t work;
+	struct db *db;   /* borrowed; NULL once the pool was closed */
+	unsigned number; /* of the link it is for */
+	char *url;       /* owned */
+	PGconn *conn;
+	char error[256];
+};
+
+/* ---- ending units -------------------------------------------------------------- */
+
+static void
+unit_end(struct db *db, struct db_unit *u)
+{
+	struct db_result *r = u->result;
+
+	db->pending--;
+	metric_observe_us(db->m_latency, clock_mono_us() - u->submitted_us);
+	if (r->outcome == DB_OK) {
+		for (unsigned i = 0; i < u->step_count; i++) {
+			if (r->res[i] == NULL) {
+				r->outcome = DB_UNAVAILABLE;
+			}
+		}
+	}
+	u->done(u->arg, r);
+	db_unit_free(&u);
+}
+
+static void
+unit_refuse(struct db *db, struct db_unit *u)
+{
+	metric_inc(db->m_refused);
+	db_unit_forget(u);
+	u->result->outcome = DB_UNAVAILABLE;
+	unit_end(db, u);
+}
+
+static void
+end_list(struct db *db, struct list *units)
+{
+	struct list *link;
+
+	while ((link = list_pop_front(units)) != NULL) {
+		unit_refuse(db, LIST_ENTRY(link, struct db_unit, link));
+	}
+}
+
+static void
+on_kick(uv_async_t *kick)
+{
+	struct db *db = kick->data;
+	struct list units;
+
+	list_init(&units);
+	list_splice_back(&units, &db->refused);
+	end_list(db, &units);
+}
+
+/* ---- waiting -------------------------------------------------------------------- */
+
+static struct list *
+queue_of(struct db *db, const struct db_unit *u)
+{
+	return (u->flags & DB_FIRST) != 0 ? &db->first : &db->others;
+}
+
+static bool
+link_has_room(const struct db_link *l)
+{
+	return l->state == LINK_UP && l->sent_count < LINK_SENT_MAX;
+}
+
+static struct db_link *
+pick_link(struct db *db, bool first)
+{
+	struct db_link *best = NULL;
+
+	if (first && link_has_room(&db->links[0])) {
+		return &db->links[0];
+	}
+	for (unsigned i = 1; i < db->link_count; i++) {
+		struct db_link *l = &db->links[i];
+
+		if (link_has_room(l) && (best == NULL ||
+		    l->sent_count < best->sent_count)) {
+			best = l;
+		}
+	}
+	if (best == NULL && link_has_room(&db->links[0]) &&
+	    (db->link_count == 1 || db->up_count == 1)) {
+		best = &db->links[0];
+	}
+	return best;
+}
+
+static void
+pump_queue(struct db *db, struct list *queue, bool first)
+{
+	while (!list_empty(queue)) {
+		struct db_link *l = pick_link(db, first);
+		struct db_unit *u;
+
+		if (l == NULL) {
+			return;
+		}
+		u = LIST_ENTRY(list_pop_front(queue), struct db_unit, link);
+		db->waiting--;
+		link_send(l, u);
+	}
+}
+
+void
+db_pump(struct db *db)
+{
+	pump_queue(db, &db->first, true);
+	pump_queue(db, &db->others, false);
+}
+
+void
+db_submit(struct db_unit *u, db_done_fn *done, void *arg)
+{
+	struct db *db = u->db;
+
+	u->done = done;
+	u->arg = arg;
+	u->submitted_us = clock_mono_us();
+	db->pending++;
+	if (db->closing) {
+		unit_refuse(db, u);
+		return;
+	}
+	if (db->waiting >= DB_WAITING_MAX) {
+		list_push_back(&db->refused, &u->link);
+		uv_async_send(db->kick);
+		return;
+	}
+	list_push_back(queue_of(db, u), &u->link);
+	db->waiting++;
+	db_pump(db);
+}
+
+/* Back to the head of its queue, unless it was tried often enough. */
+static void
+unit_again(struct db *db, struct db_unit *u)
+{
+	bool late = clock_mono_ms() >= u->deadline_ms;
+
+	metric_inc(db->m_retries);
+	db_unit_forget(u);
+	if (db->closing || late || u->attempts >= ATTEMPTS_MAX) {
+		list_push_back(&db->refused, &u->link);
+		uv_async_send(db->kick);
+		return;
+	}
+	list_push_front(queue_of(db, u), &u->link);
+	db->waiting++;
+}
+
+/* The transaction was rolled back for reasons that pass by themselves. */
+static bool
+is_passing(const struct db_result *r)
+{
+	return r->outcome == DB_FAILED &&
+	    (strcmp(r->sqlstate, "40001") == 0 ||
+	    strcmp(r->sqlstate, "40P01") == 0 ||
+	    strcmp(r->sqlstate, "55P03") == 0);
+}
+
+void
+db_unit_answered(struct db *db, struct db_unit *u)
+{
+	if (is_passing(u->result) && u->attempts < ATTEMPTS_MAX &&
+	    clock_mono_ms() < u->deadline_ms) {
+		unit_again(db, u);
+		return;
+	}
+	if (u->result->outcome == DB_FAILED) {
+		log_warn("db_refused", "statement=%s sqlstate=%s constraint=%s",
+		    sql_statements[u->steps[0].statement].name,
+		    u->result->sqlstate, u->result->constraint);
+	}
+	unit_end(db, u);
+}
+
+void
+db_link_lost(struct db *db, struct db_link *l, struct list *units)
+{
+	struct list *link;
+
+	metric_inc(db->m_lost);
+	l->state = LINK_DOWN;
+	db->up_count--;
+	daemon_need("postgres", db->up_count > 0);
+	/* From the last to the first, each to the head: the order is kept. */
+	while (!list_empty(units)) {
+		link = units->prev;
+		list_del(link);
+		struct db_unit *u = LIST_ENTRY(link, struct db_unit, link);
+
+		if ((u->flags & DB_SNAPSHOT) == 0) {
+			u->result->doubtful = true;
+		}
+		unit_again(db, u);
+	}
+}
+
+static void
+expire(struct db *db, struct list *queue, uint64_t now)
+{
+	struct list late;
+
+	list_init(&late);
+	LIST_FOREACH_SAFE(link, tmp, queue) {
+		struct db_unit *u = LIST_ENTRY(link, struct db_unit, link);
+
+		if (now >= u->deadline_ms) {
+			list_del(link);
+			list_push_back(&late, link);
+			db->waiting--;
+		}
+	}
+	end_list(db, &late);
+}
+
+/* ---- connecting ------------------------------------------------------------------ */
+
+static void
+job_work(uv_work_t *work)
+{
+	struct connect_job *job = CONTAINER_OF(work, struct connect_job, work);
+
+	job->conn = db_connect(job->url, job->error, sizeof(job->error));
+}
+
+static void
+connect_failed(struct db *db, const char *error)
+{
+	uint64_t wait = BACKOFF_MIN_MS << (db->failures < 5 ? db->failures : 5);
+
+	if (wait > BACKOFF_MAX_MS) {
+		wait = BACKOFF_MAX_MS;
+	}
+	db->failures++;
+	metric_inc(db->m_connect_failures);
+	log_warn("postgres_connect_failed", "retry_ms=%llu cause=\"%s\"",
+	    (unsigned long long)wait, error);
+	/* Half to all of it, so that many chatds do not knock at once. */
+	db->connect_at_ms = clock_mono_ms() + wait / 2 +
+	    (uint64_t)rand() % (wait / 2 + 1);
+}
+
+static void
+link_is_up(struct db *db, struct db_link *l)
+{
+	db->failures = 0;
+	db->up_count++;
+	log_info("postgres_link_up", "link=%u", l->number);
+	daemon_need("postgres", true);
+	db_pump(db);
+}
+
+static void
+job_done(uv_work_t *work, int status)
+{
+	struct connect_job *job = CONTAINER_OF(work, struct connect_job, work);
+	struct db *db = job->db;
+
+	if (db == NULL) {
+		PQfinish(job->conn);
+	} else {
+		struct db_link *l = &db->links[job->number];
+
+		db->job = NULL;
+		l->state = LINK_DOWN;
+		if (status != 0 || job->conn == NULL) {
+			connect_failed(db, status != 0 ?
+			    uv_strerror(status) : job->error);
+		} else if (link_adopt(l, job->conn)) {
+			link_is_up(db, l);
+		}
+	}
+	free(job->url);
+	free(job);
+}
+
+/* One connect at a time: it occupies one thread of the pool, and a server that
+ * just came back is not stormed. */
+static void
+connect_next(struct db *db, uint64_t now)
+{
+	struct connect_job *job;
+	unsigned i = 0;
+
+	if (db->job != NULL || db->settling || now < db->connect_at_ms) {
+		return;
+	}
+	while (i < db->link_count && db->links[i].state != LINK_DOWN) {
+		i++;
+	}
+	if (i == db->link_count) {
+		return;
+	}
+	job = mem_zalloc(sizeof(*job));
+	job->db = db;
+	job->number = i;
+	job->url = mem_strdup(db->url);
+	if (uv_queue_work(db->loop, &job->work, job_work, job_done) != 0) {
+		free(job->url);
+		free(job);
+		return;
+	}
+	db->job = job;
+	db->links[i].state = LINK_CONNECTING;
+}
+
+static void
+on_tick(uv_timer_t *tick)
+{
+	struct db *db = tick->data;
+	uint64_t now = clock_mono_ms();
+
+	for (unsigned i = 0; i < db->link_count; i++) {
+		struct db_link *l = &db->links[i];
+
+		if (l->state == LINK_UP && l->sent_count > 0 &&
+		    now - l->moved_ms > STALL_MS) {
+			link_fail(l, "no answer");
+		}
+	}
+	expire(db, &db->first, now);
+	expire(db, &db->others, now);
+	connect_next(db, now);
+	db_pump(db);
+}
+
+/* ---- life -------------------------------------------------------------------------- */
+
+static double
+gauge_waiting(void *arg)
+{
+	return (double)((struct db *)arg)->waiting;
+}
+
+static double
+gauge_links(void *arg)
+{
+	return (double)((struct db *)arg)->up_count;
+}
+
+static void
+register_metrics(struct db *db)
+{
+	db->m_latency = metric_latency("parley_db_unit_seconds", NULL,
+	    "From submitting a database transaction to its end.");
+	db->m_retries = metric_counter("parley_db_retries_total", NULL,
+	    "Transactions sent again after a conflict or a lost link.");
+	db->m_refused = metric_counter("parley_db_unavailable_total", NULL,
+	    "Transactions that ended without the database's answer.");
+	db->m_lost = metric_counter("parley_db_links_lost_total", NULL,
+	    "Database connections that broke.");
+	db->m_connect_failures = metric_counter(
+	    "parley_db_connect_failures_total", NULL,
+	    "Attempts to connect to the database that failed.");
+	metric_gauge_fn("parley_db_waiting", NULL,
+	    "Transactions waiting for a connection.", gauge_waiting, db);
+	metric_gauge_fn("parley_db_links", NULL,
+	    "Database connections that are up.", gauge_links, db);
+}
+
+static void
+start_handles(struct db *db)
+{
+	db->tick = mem_zalloc(sizeof(*db->tick));
+	uv_timer_init(db->loop, db->tick);
+	db->tick->data = db;
+	uv_timer_start(db->tick, on_tick, 1, TICK_MS);
+	db->kick = mem_zalloc(sizeof(*db->kick));
+	uv_async_init(db->loop, db->kick, on_kick);
+	db->kick->data = db;
+}
+
+struct db *
+db_open(uv_loop_t *loop, const char *url, unsigned connections)
+{
+	char error[256];
+	PGconn *conn = db_connect(url, error, sizeof(error));
+	struct db *db;
+
+	if (conn == NULL) {
+		log_error("cannot_reach_postgres", "cause=\"%s\" "
+		    "remedy=\"check database_url and that the server runs\"",
+		    error);
+		return NULL;
+	}
+	db = mem_zalloc(sizeof(*db));
+	db->loop = loop;
+	db->url = mem_strdup(url);
+	list_init(&db->first);
+	list_init(&db->others);
+	list_init(&db->refused);
+	db->link_count = connections < DB_LINKS_MAX ? connections :
+	    DB_LINKS_MAX;
+	for (unsigned i = 0; i < db->link_count; i++) {
+		db->links[i].db = db;
+		db->links[i].number = i;
+		list_init(&db->links[i].sent);
+	}
+	register_metrics(db);
+	start_handles(db);
+	if (link_adopt(&db->links[0], conn)) {
+		link_is_up(db, &db->links[0]);
+	}
+	return db;
+}
+
+static void
+free_handle(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+bool
+db_settle(struct db *db)
+{
+	db->settling = true;
+	return db->job == NULL;
+}
+
+void
+db_close(struct db *db)
+{
+	if (db == NULL || db->closing) {
+		return;
+	}
+	db->closing = true;
+	if (db->job != NULL) {
+		db->job->db = NULL; /* it frees itself when it is back */
+		uv_cancel((uv_req_t *)&db->job->work);
+		db->job = NULL;
+	}
+	for (unsigned i = 0; i < db->link_count; i++) {
+		struct db_link *l = &db->links[i];
+
+		list_splice_back(&db->refused, &l->sent);
+		link_close(l);
+	}
+	list_splice_back(&db->refused, &db->first);
+	list_splice_back(&db->refused, &db->others);
+	db->waiting = 0;
+	db->up_count = 0;
+	end_list(db, &db->refused);
+	uv_timer_stop(db->tick);
+	uv_close((uv_handle_t *)db->tick, free_handle);
+	uv_close((uv_handle_t *)db->kick, free_handle);
+}
+
+void
+db_free(struct db **dbp)
+{
+	struct db *db = *dbp;
+
+	*dbp = NULL;
+	if (db == NULL) {
+		return;
+	}
+	db_close(db);
+	free(db->url);
+	free(db);
+}
+
+bool
+db_up(const struct db *db)
+{
+	return db->up_count > 0;
+}
+
+size_t
+db_pending(const struct db *db)
+{
+	return db->pending;
+}

@@ -1,0 +1,21 @@
+/*
+ * A plain connection, made and used while nothing else runs: for migrations at
+ * start. Blocks.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CHATD_DB_CONNECT_H
+#define CHATD_DB_CONNECT_H
+
+#include <libpq-fe.h>
+#include <stddef.h>
+
+#include "common/attr.h"
+
+/* NULL, and one line in `error` that names host and cause but no secret. */
+MUST_CHECK PGconn *db_connect_plain(const char *url, char *error,
+    size_t error_len);
+/* The first line of a libpq message, without its newline. */
+void db_first_line(const char *message, char *line, size_t len);
+
+#endif

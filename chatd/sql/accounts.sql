@@ -1,0 +1,58 @@
+-- Accounts and tokens.
+
+-- name: account_taken
+-- $1 username, $2 email; null is not asked about
+SELECT EXISTS (SELECT FROM users WHERE username_key = lower($1::text)),
+       EXISTS (SELECT FROM users WHERE email_key = lower($2::text))
+
+-- name: account_insert
+-- The id is made beforehand: repeated after a lost answer it does nothing.
+INSERT INTO users (id, username, name, email, avatar_url, password_hash)
+VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text)
+ON CONFLICT (id) DO NOTHING
+
+-- name: account_credentials
+SELECT id, password_hash FROM users WHERE username_key = lower($1::text)
+
+-- name: account_rehash
+-- Only where the hash is still the one that was verified.
+UPDATE users SET password_hash = $3::text
+WHERE id = $1::uuid AND password_hash = $2::text
+
+-- name: token_insert
+INSERT INTO tokens (id, hash, user_id, expires_at)
+VALUES ($1::uuid, $2::bytea, $3::uuid,
+	now() + $4::bigint * interval '1 millisecond')
+ON CONFLICT (id) DO NOTHING
+
+-- name: token_check
+SELECT id, user_id, expires_at,
+       expires_at <= now() AS expired,
+       coalesce(ended_at <= now(), false) AS ended
+FROM tokens WHERE hash = $1::bytea
+
+-- name: token_revive
+-- A token within its grace after logout that is used again lives on.
+UPDATE tokens SET ended_at = NULL
+WHERE hash = $1::bytea AND ended_at > now() AND expires_at > now()
+
+-- name: tokens_held
+-- One row for each of $1, in order; null where the token is no more.
+SELECT t.expires_at
+FROM unnest($1::uuid[]) WITH ORDINALITY AS i (id, ord)
+LEFT JOIN tokens t ON t.id = i.id AND t.expires_at > now()
+	AND (t.ended_at IS NULL OR t.ended_at > now())
+ORDER BY i.ord
+
+-- name: token_end
+-- $3: milliseconds it stays usable
+UPDATE tokens SET ended_at = now() + $3::bigint * interval '1 millisecond'
+WHERE id = $1::uuid AND user_id = $2::uuid
+	AND (ended_at IS NULL OR ended_at > now())
+
+-- name: tokens_purge
+-- Long expired tokens, a bounded number at a time.
+DELETE FROM tokens WHERE id IN (
+	SELECT id FROM tokens
+	WHERE expires_at < now() - interval '30 days'
+	ORDER BY expires_at LIMIT 5000)

@@ -1,0 +1,74 @@
+-- What a session missed. $1 is the user, $2 the chats the session named.
+
+-- name: catch_up_mine
+-- Which of the named chats the user is a member of.
+SELECT chat_id FROM members
+WHERE user_id = $1::uuid AND chat_id = ANY ($2::uuid[])
+
+-- name: catch_up_messages
+-- $3, $4: after which seq, and whether the session knows the chat; of chats it
+-- does not know, all since the joining. $5: chats it did not name. In all at
+-- most $6.
+SELECT m.id, m.chat_id, m.seq, m.sender_id, m.front_msg_id, m.format,
+       m.content, m.filename, m.created_at, m.updated_at, m.deleted_at,
+       s.username, s.name, s.avatar_url, k.nickname
+FROM (
+	SELECT me.chat_id,
+	       CASE WHEN i.known = 1 THEN i.after_seq ELSE me.joined_seq END
+	           AS after_seq, i.ord
+	FROM unnest($2::uuid[], $3::bigint[], $4::smallint[]) WITH ORDINALITY
+		AS i (id, after_seq, known, ord)
+	JOIN members me ON me.chat_id = i.id AND me.user_id = $1::uuid
+	UNION ALL
+	SELECT me.chat_id, me.joined_seq, 1000000 + i.ord
+	FROM unnest($5::uuid[]) WITH ORDINALITY AS i (id, ord)
+	JOIN members me ON me.chat_id = i.id AND me.user_id = $1::uuid
+) t
+CROSS JOIN LATERAL (
+	SELECT * FROM messages m
+	WHERE m.chat_id = t.chat_id AND m.seq > t.after_seq
+	ORDER BY m.seq LIMIT $6::bigint
+) m
+LEFT JOIN users s ON s.id = m.sender_id
+LEFT JOIN contacts k ON k.owner_id = $1::uuid AND k.user_id = m.sender_id
+ORDER BY t.ord, m.seq LIMIT $6::bigint
+
+-- name: catch_up_marks
+-- The members that hold least and have read least of the chats $1.
+SELECT t.id, x.user_id, x.delivered_seq, x.read_seq
+FROM unnest($1::uuid[]) AS t (id) CROSS JOIN LATERAL (
+	(SELECT user_id, delivered_seq, read_seq FROM members
+	WHERE chat_id = t.id ORDER BY delivered_seq LIMIT 2)
+	UNION
+	(SELECT user_id, delivered_seq, read_seq FROM members
+	WHERE chat_id = t.id ORDER BY read_seq LIMIT 2)
+) x
+ORDER BY t.id
+
+-- name: catch_up_reads
+-- Who has read in the user's chats within the last $2 ms.
+SELECT x.chat_id, x.user_id, x.read_seq
+FROM members me JOIN members x ON x.chat_id = me.chat_id
+WHERE me.user_id = $1::uuid AND x.user_id <> $1::uuid
+	AND x.last_read_at > now() - $2::bigint * interval '1 millisecond'
+ORDER BY x.last_read_at DESC LIMIT 1000
+
+-- name: catch_up_delivered
+-- The user's own messages, among the last 500 of each chat in which something
+-- was announced within the last $2 ms, that are delivered and not yet read.
+SELECT c.id, m.seq, m.id
+FROM members me
+JOIN chats c ON c.id = me.chat_id
+CROSS JOIN LATERAL (
+	SELECT min(x.delivered_seq) AS delivered_seq, min(x.read_seq) AS read_seq
+	FROM members x WHERE x.chat_id = c.id AND x.user_id <> $1::uuid
+) w
+CROSS JOIN LATERAL (
+	SELECT m.seq, m.id, m.sender_id FROM messages m
+	WHERE m.chat_id = c.id AND m.seq > w.read_seq
+		AND m.seq > c.last_seq - 500 AND m.seq <= w.delivered_seq
+	ORDER BY m.seq LIMIT 500
+) m
+WHERE me.user_id = $1::uuid AND m.sender_id = $1::uuid
+	AND c.announced_at > now() - $2::bigint * interval '1 millisecond'
+ORDER BY c.id, m.seq LIMIT 2000

@@ -1,0 +1,89 @@
+-- Chats, their members, and what a session shows of them.
+
+-- name: chats_lock
+-- A statement of its own before what it guards: the next one's snapshot is then
+-- taken with the locks held. Always in the order of the ids, so that two units
+-- cannot wait for each other.
+SELECT FROM chats WHERE id = ANY ($1::uuid[])
+ORDER BY id FOR NO KEY UPDATE
+
+-- name: private_chat_insert
+-- $1 the asker, $2 the other (may be the same), $3 the new id, $4 the key.
+-- Whoever inserts the chat inserts the members; who comes second waits here for
+-- the first one's commit and does nothing.
+WITH fresh AS (
+	INSERT INTO chats (id, kind, private_key, created_by)
+	SELECT $3::uuid, 0, $4::text, $1::uuid
+	FROM users WHERE id = $2::uuid
+	ON CONFLICT (private_key) DO NOTHING
+	RETURNING id
+)
+INSERT INTO members (chat_id, user_id)
+SELECT DISTINCT fresh.id, u.id
+FROM fresh, unnest(ARRAY[$1::uuid, $2::uuid]) AS u (id)
+
+-- name: private_chat_find
+SELECT id FROM chats WHERE private_key = $1::text
+
+-- name: chat_items
+-- The chats of $1 as items of a list, newest activity first: all, or those of
+-- $2; at most $3. `other` is the second person of a private chat (oneself in a
+-- notes chat), `mark` the least any other member holds and has read of it, which
+-- gives the last message its state.
+SELECT c.id, c.kind, c.name, c.description, c.avatar_url, c.last_seq,
+       c.joined_seq, c.delivered_seq, c.read_seq, c.own_unread,
+       o.id AS other_id, o.username, o.name, o.avatar_url, ok.nickname,
+       m.id, m.sender_id, left(m.content, 200), m.format, m.filename,
+       m.created_at, s.username, s.name, sk.nickname,
+       mark.delivered_seq, mark.read_seq
+FROM (
+	SELECT c.id, c.kind, c.name, c.description, c.avatar_url, c.last_seq,
+	       me.joined_seq, me.delivered_seq, me.read_seq, me.own_unread,
+	       coalesce(c.last_message_at, c.created_at) AS active_at
+	FROM members me JOIN chats c ON c.id = me.chat_id
+	WHERE me.user_id = $1::uuid
+		AND ($2::uuid[] IS NULL OR me.chat_id = ANY ($2::uuid[]))
+	ORDER BY active_at DESC, c.id DESC LIMIT $3::bigint
+) c
+LEFT JOIN LATERAL (
+	SELECT coalesce((
+		SELECT x.user_id FROM members x
+		WHERE x.chat_id = c.id AND x.user_id <> $1::uuid LIMIT 1),
+		$1::uuid) AS user_id
+	WHERE c.kind = 0
+) p ON true
+LEFT JOIN users o ON o.id = p.user_id
+LEFT JOIN contacts ok ON ok.owner_id = $1::uuid AND ok.user_id = o.id
+LEFT JOIN messages m ON m.chat_id = c.id AND m.seq = c.last_seq
+LEFT JOIN users s ON s.id = m.sender_id
+LEFT JOIN contacts sk ON sk.owner_id = $1::uuid AND sk.user_id = m.sender_id
+LEFT JOIN LATERAL (
+	SELECT min(x.delivered_seq) AS delivered_seq, min(x.read_seq) AS read_seq
+	FROM members x
+	WHERE x.chat_id = c.id AND x.user_id <> m.sender_id
+) mark ON m.id IS NOT NULL
+ORDER BY c.active_at DESC, c.id DESC
+
+-- name: chat_members
+-- Members of chat $2 with the nicknames that viewer $1 gave them.
+SELECT u.id, u.username, u.name, u.avatar_url, u.last_seen_at, k.nickname,
+       x.role, x.last_read_at, x.delivered_seq, x.read_seq
+FROM members x
+JOIN users u ON u.id = x.user_id
+LEFT JOIN contacts k ON k.owner_id = $1::uuid AND k.user_id = x.user_id
+WHERE x.chat_id = $2::uuid
+ORDER BY x.joined_at, x.user_id
+
+-- name: chat_page
+-- The last $4 messages of chat $2 below seq $3, oldest first, as $1 sees them.
+SELECT m.id, m.chat_id, m.seq, m.sender_id, m.front_msg_id, m.format,
+       m.content, m.filename, m.created_at, m.updated_at, m.deleted_at,
+       s.username, s.name, s.avatar_url, k.nickname
+FROM (
+	SELECT * FROM messages
+	WHERE chat_id = $2::uuid AND seq < $3::bigint
+	ORDER BY seq DESC LIMIT $4::bigint
+) m
+LEFT JOIN users s ON s.id = m.sender_id
+LEFT JOIN contacts k ON k.owner_id = $1::uuid AND k.user_id = m.sender_id
+ORDER BY m.seq

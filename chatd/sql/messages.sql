@@ -1,0 +1,189 @@
+-- Sends and receipts. Each unit here begins with chats_lock.
+
+-- name: messages_insert
+-- One batch of sends, in the order they came. Who is no member, and whose
+-- (sender, front_msg_id) is stored already, is left out: messages_stored then
+-- tells which is which. The clock is read under the lock, so that times do not
+-- run against the order.
+WITH fresh AS MATERIALIZED (
+	SELECT i.*, c.last_seq
+	           + row_number() OVER (PARTITION BY i.chat_id ORDER BY i.ord)
+	           AS seq
+	FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[],
+		$5::smallint[], $6::text[], $7::text[]) WITH ORDINALITY
+		AS i (id, chat_id, sender_id, front_msg_id, format, content,
+		filename, ord)
+	JOIN chats c ON c.id = i.chat_id
+	JOIN members me ON me.chat_id = i.chat_id AND me.user_id = i.sender_id
+	LEFT JOIN messages earlier ON earlier.sender_id = i.sender_id
+		AND earlier.front_msg_id = i.front_msg_id
+	WHERE earlier.id IS NULL
+), stored AS (
+	INSERT INTO messages (chat_id, seq, id, sender_id, front_msg_id, format,
+		content, filename, created_at)
+	SELECT chat_id, seq, id, sender_id, front_msg_id, format, content,
+	       filename, statement_timestamp()
+	FROM fresh ORDER BY ord
+), chats_moved AS (
+	UPDATE chats c
+	SET last_seq = t.top, last_message_at = statement_timestamp()
+	FROM (SELECT chat_id, max(seq) AS top FROM fresh GROUP BY chat_id) t
+	WHERE c.id = t.chat_id
+)
+UPDATE members x SET own_unread = x.own_unread + t.n
+FROM (
+	SELECT chat_id, sender_id, count(*)::integer AS n
+	FROM fresh GROUP BY chat_id, sender_id
+) t
+WHERE x.chat_id = t.chat_id AND x.user_id = t.sender_id
+
+-- name: messages_stored
+-- What the batch led to, in its order: `fresh` where it is this very send. An
+-- earlier message's own content is told, since the send's may differ.
+SELECT i.ord, m.id = i.id AS fresh, m.id, m.chat_id, m.seq, m.created_at,
+       m.updated_at, m.deleted_at, m.format,
+       CASE WHEN m.id <> i.id THEN m.content END, m.filename,
+       s.username, s.name, s.avatar_url
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) WITH ORDINALITY
+	AS i (id, sender_id, front_msg_id, ord)
+JOIN messages m ON m.sender_id = i.sender_id
+	AND m.front_msg_id = i.front_msg_id
+JOIN users s ON s.id = m.sender_id
+ORDER BY i.ord
+
+-- name: messages_recipients
+-- Members of the chats that the batch's messages are in.
+SELECT x.chat_id, x.user_id, x.joined_seq, x.delivered_seq, x.read_seq
+FROM (
+	SELECT DISTINCT m.chat_id
+	FROM unnest($1::uuid[], $2::uuid[]) AS i (sender_id, front_msg_id)
+	JOIN messages m ON m.sender_id = i.sender_id
+		AND m.front_msg_id = i.front_msg_id
+) t
+JOIN members x ON x.chat_id = t.chat_id
+ORDER BY x.chat_id, x.user_id
+
+-- name: messages_nicknames
+-- What members call the senders, where they gave them a nickname.
+SELECT DISTINCT k.owner_id, k.user_id, k.nickname
+FROM (
+	SELECT DISTINCT m.chat_id, m.sender_id
+	FROM unnest($1::uuid[], $2::uuid[]) AS i (sender_id, front_msg_id)
+	JOIN messages m ON m.sender_id = i.sender_id
+		AND m.front_msg_id = i.front_msg_id
+) t
+JOIN members x ON x.chat_id = t.chat_id
+JOIN contacts k ON k.owner_id = x.user_id AND k.user_id = t.sender_id
+WHERE k.nickname IS NOT NULL
+ORDER BY k.owner_id, k.user_id
+
+-- name: receipts_apply
+-- Members hold their chats up to $3; never backwards, never beyond the chat.
+UPDATE members x SET delivered_seq = least(i.upto, c.last_seq)
+FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS i (chat_id, user_id, upto)
+JOIN chats c ON c.id = i.chat_id
+WHERE x.chat_id = i.chat_id AND x.user_id = i.user_id
+	AND x.delivered_seq < least(i.upto, c.last_seq)
+
+-- name: receipts_announce
+-- What has newly become delivered in the chats $1: held by every member but its
+-- own sender. With `lowest` the least any member holds and `second` the least
+-- but one, that is: all up to `lowest`, and those of the laggard (`owner`)
+-- himself up to `second`. chats.announced_seq follows the first and the
+-- laggard's members.announced_seq the second, so each message is looked at once
+-- and named once. At most $2 seqs a chat and range; `more` when cut short.
+WITH low AS (
+	SELECT c.id, c.announced_seq AS floor,
+	       l.seqs[1] AS lowest, l.seqs[2] AS second, l.users[1] AS owner
+	FROM chats c CROSS JOIN LATERAL (
+		SELECT array_agg(x.delivered_seq ORDER BY x.delivered_seq, x.user_id)
+		           AS seqs,
+		       array_agg(x.user_id ORDER BY x.delivered_seq, x.user_id)
+		           AS users
+		FROM (
+			SELECT delivered_seq, user_id FROM members
+			WHERE chat_id = c.id
+			ORDER BY delivered_seq, user_id LIMIT 2
+		) x
+	) l
+	WHERE c.id = ANY ($1::uuid[]) AND l.seqs[2] > c.announced_seq
+), span AS MATERIALIZED (
+	SELECT low.id, low.floor, low.lowest, low.second, low.owner,
+	       greatest(least(low.lowest, low.floor + $2::bigint), low.floor)
+	           AS floor_to,
+	       greatest(low.floor, o.announced_seq) AS owner_from,
+	       greatest(low.floor, o.announced_seq, least(low.second,
+	           greatest(low.floor, o.announced_seq) + $2::bigint)) AS owner_to
+	FROM low JOIN members o ON o.chat_id = low.id AND o.user_id = low.owner
+), named AS MATERIALIZED (
+	SELECT s.id AS chat_id, m.seq, m.id, m.sender_id
+	FROM span s
+	CROSS JOIN LATERAL (
+		SELECT m.seq, m.id, m.sender_id FROM messages m
+		WHERE m.chat_id = s.id AND m.seq > s.floor AND m.seq <= s.floor_to
+		ORDER BY m.seq LIMIT $2::bigint
+	) m
+	JOIN members f ON f.chat_id = s.id AND f.user_id = m.sender_id
+		AND f.announced_seq < m.seq
+	UNION ALL
+	SELECT s.id, m.seq, m.id, m.sender_id
+	FROM span s
+	CROSS JOIN LATERAL (
+		SELECT m.seq, m.id, m.sender_id FROM messages m
+		WHERE m.chat_id = s.id
+			AND m.seq > greatest(s.owner_from, s.floor_to)
+			AND m.seq <= s.owner_to
+		ORDER BY m.seq LIMIT $2::bigint
+	) m
+	WHERE m.sender_id = s.owner
+), chats_moved AS (
+	UPDATE chats c
+	SET announced_seq = s.floor_to,
+	    announced_at = CASE
+	        WHEN EXISTS (SELECT FROM named n WHERE n.chat_id = c.id)
+	        THEN statement_timestamp() ELSE c.announced_at END
+	FROM span s
+	WHERE c.id = s.id AND (s.floor_to > s.floor
+		OR EXISTS (SELECT FROM named n WHERE n.chat_id = c.id))
+), owner_moved AS (
+	UPDATE members x SET announced_seq = s.owner_to
+	FROM span s
+	WHERE x.chat_id = s.id AND x.user_id = s.owner
+		AND s.owner_to > greatest(x.announced_seq, s.floor_to)
+)
+SELECT s.id,
+       s.floor_to < s.lowest OR s.owner_to < s.second AS more,
+       n.sender_id, n.seq, n.id
+FROM span s LEFT JOIN named n ON n.chat_id = s.id
+ORDER BY s.id, n.sender_id, n.seq
+
+-- name: chat_read_apply
+-- $1 chat, $2 reader, $3 up to which seq (0: all). One row for a member: what
+-- was unread before and after, and whether anything moved.
+WITH me AS MATERIALIZED (
+	SELECT x.chat_id, x.user_id, x.read_seq, x.own_unread, c.last_seq,
+	       greatest(x.read_seq, CASE WHEN $3::bigint > 0
+	           THEN least($3::bigint, c.last_seq) ELSE c.last_seq END) AS upto
+	FROM members x JOIN chats c ON c.id = x.chat_id
+	WHERE x.chat_id = $1::uuid AND x.user_id = $2::uuid
+), own AS MATERIALIZED (
+	SELECT me.*, CASE WHEN me.upto = me.last_seq OR me.own_unread = 0 THEN 0
+	       ELSE (SELECT count(*)::integer FROM messages m
+	           WHERE m.chat_id = me.chat_id AND m.seq > me.upto
+	           AND m.sender_id = me.user_id) END AS own_left
+	FROM me
+), moved AS (
+	UPDATE members x
+	SET read_seq = own.upto, own_unread = own.own_left,
+	    delivered_seq = greatest(x.delivered_seq, own.upto),
+	    last_read_at = statement_timestamp()
+	FROM own
+	WHERE x.chat_id = own.chat_id AND x.user_id = own.user_id
+		AND own.upto > own.read_seq
+)
+SELECT upto, last_seq - read_seq - own_unread AS unread_before,
+       last_seq - upto - own_left AS unread_after
+FROM own
+
+-- name: chat_others
+SELECT user_id FROM members WHERE chat_id = $1::uuid AND user_id <> $2::uuid

@@ -1,0 +1,326 @@
+/*
+ * Chats, members, pages.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "chatd/store_chats.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "chatd/store_users.h"
+#include "common/mem.h"
+
+void
+store_session_user_step(struct db_unit *u, const struct uuid *token,
+    const struct uuid *user)
+{
+	db_step(u, SQL_session_user);
+	db_put_uuid(u, token);
+	db_put_uuid(u, user);
+}
+
+enum err
+store_session_user_read(const struct db_result *r, unsigned step,
+    struct session_user *s)
+{
+	struct db_row row;
+	bool expired;
+
+	if (db_rows(r, step) == 0) {
+		return ERR_TOKEN_UNKNOWN;
+	}
+	memset(s, 0, sizeof(*s));
+	row = db_row(r, step, 0);
+	s->person.id = db_get_uuid(&row);
+	s->person.username = db_get_text(&row);
+	s->person.name = db_get_text(&row);
+	s->email = db_get_text(&row);
+	s->person.avatar_url = db_get_text(&row);
+	s->person.last_seen_at = db_get_time(&row);
+	s->expires_at = db_get_time(&row);
+	expired = db_get_bool(&row);
+	if (db_get_bool(&row)) {
+		return ERR_TOKEN_UNKNOWN;
+	}
+	return expired ? ERR_TOKEN_EXPIRED : ERR_OK;
+}
+
+void
+store_chats_lock_step(struct db_unit *u, const struct uuid *chats, size_t n)
+{
+	db_step(u, SQL_chats_lock);
+	db_put_uuids(u, chats, n);
+}
+
+/* ---- items ------------------------------------------------------------------------ */
+
+void
+store_chat_items_step(struct db_unit *u, const struct uuid *viewer,
+    const struct uuid *chats, size_t n, int64_t limit)
+{
+	db_step(u, SQL_chat_items);
+	db_put_uuid(u, viewer);
+	if (chats == NULL) {
+		db_put_null(u);
+	} else {
+		db_put_uuids(u, chats, n);
+	}
+	db_put_i64(u, limit);
+}
+
+static void
+read_last(struct db_row *row, struct chat_item *c)
+{
+	struct message *m = &c->last;
+	int64_t delivered, read;
+
+	c->has_last = !db_null(row);
+	m->id = db_get_uuid(row);
+	m->chat_id = c->id;
+	m->seq = c->last_seq;
+	m->sender_id = db_get_uuid(row);
+	m->content = db_get_text(row);
+	m->format = (enum message_format)db_get_int(row);
+	m->filename = db_get_text(row);
+	m->created_at = db_get_time(row);
+	m->updated_at = -1;
+	m->deleted_at = -1;
+	m->sender.username = db_get_text(row);
+	m->sender.name = db_get_text(row);
+	m->sender.nickname = db_get_text(row);
+	/* Null: there is no other member. */
+	delivered = db_null(row) ? INT64_MAX : 0;
+	delivered += db_get_int(row);
+	read = db_null(row) ? INT64_MAX : 0;
+	read += db_get_int(row);
+	c->last_state = read >= m->seq ? STATE_READ :
+	    delivered >= m->seq ? STATE_DELIVERED : STATE_SENT;
+}
+
+void
+store_chat_item_read(const struct db_result *r, unsigned step, size_t i,
+    struct chat_item *c)
+{
+	struct db_row row = db_row(r, step, i);
+
+	memset(c, 0, sizeof(*c));
+	c->id = db_get_uuid(&row);
+	c->kind = (enum chat_kind)db_get_int(&row);
+	c->name = db_get_text(&row);
+	c->description = db_get_text(&row);
+	c->avatar_url = db_get_text(&row);
+	c->last_seq = db_get_int(&row);
+	c->joined_seq = db_get_int(&row);
+	c->delivered_seq = db_get_int(&row);
+	c->read_seq = db_get_int(&row);
+	c->own_unread = db_get_int(&row);
+	c->other.id = db_get_uuid(&row);
+	c->other.username = db_get_text(&row);
+	c->other.name = db_get_text(&row);
+	c->other.avatar_url = db_get_text(&row);
+	c->other.nickname = db_get_text(&row);
+	read_last(&row, c);
+}
+
+/* ---- members, pages ------------------------------------------------------------------ */
+
+void
+store_members_step(struct db_unit *u, const struct uuid *viewer,
+    const struct uuid *chat)
+{
+	db_step(u, SQL_chat_members);
+	db_put_uuid(u, viewer);
+	db_put_uuid(u, chat);
+}
+
+void
+store_member_read(const struct db_result *r, unsigned step, size_t i,
+    struct member *m)
+{
+	struct db_row row = db_row(r, step, i);
+
+	memset(m, 0, sizeof(*m));
+	m->person.id = db_get_uuid(&row);
+	m->person.username = db_get_text(&row);
+	m->person.name = db_get_text(&row);
+	m->person.avatar_url = db_get_text(&row);
+	m->person.last_seen_at = db_get_time(&row);
+	m->person.nickname = db_get_text(&row);
+	m->role = (enum member_role)db_get_int(&row);
+	m->last_read_at = db_get_time(&row);
+	m->delivered_seq = db_get_int(&row);
+	m->read_seq = db_get_int(&row);
+}
+
+void
+store_page_step(struct db_unit *u, const struct uuid *viewer,
+    const struct uuid *chat, int64_t before_seq, int64_t limit)
+{
+	db_step(u, SQL_chat_page);
+	db_put_uuid(u, viewer);
+	db_put_uuid(u, chat);
+	db_put_i64(u, before_seq);
+	db_put_i64(u, limit);
+}
+
+void
+store_message_read(const struct db_result *r, unsigned step, size_t i,
+    struct message *m)
+{
+	struct db_row row = db_row(r, step, i);
+
+	memset(m, 0, sizeof(*m));
+	m->id = db_get_uuid(&row);
+	m->chat_id = db_get_uuid(&row);
+	m->seq = db_get_int(&row);
+	m->sender_id = db_get_uuid(&row);
+	m->front_msg_id = db_get_uuid(&row);
+	m->format = (enum message_format)db_get_int(&row);
+	m->content = db_get_text(&row);
+	m->filename = db_get_text(&row);
+	m->created_at = db_get_time(&row);
+	m->updated_at = db_get_time(&row);
+	m->deleted_at = db_get_time(&row);
+	m->sender.username = db_get_text(&row);
+	m->sender.name = db_get_text(&row);
+	m->sender.avatar_url = db_get_text(&row);
+	m->sender.nickname = db_get_text(&row);
+}
+
+/* ---- private chats -------------------------------------------------------------------- */
+
+void
+store_private_chat_steps(struct db_unit *u, const struct uuid *asker,
+    const struct uuid *other, const struct uuid *id)
+{
+	char key[PRIVATE_KEY_LEN + 1];
+
+	store_private_key(asker, other, key);
+	db_step(u, SQL_private_chat_insert);
+	db_put_uuid(u, asker);
+	db_put_uuid(u, other);
+	db_put_uuid(u, id);
+	db_put_cstr(u, key);
+	db_step(u, SQL_private_chat_find);
+	db_put_cstr(u, key);
+}
+
+bool
+store_private_chat_read(const struct db_result *r, unsigned first_step,
+    struct uuid *chat_r)
+{
+	struct db_row row;
+
+	if (db_rows(r, first_step + 1) == 0) {
+		return false;
+	}
+	row = db_row(r, first_step + 1, 0);
+	*chat_r = db_get_uuid(&row);
+	return true;
+}
+
+/* ---- catch-up ------------------------------------------------------------------------- */
+
+void
+store_mine_step(struct db_unit *u, const struct uuid *user,
+    const struct uuid *chats, size_t n)
+{
+	db_step(u, SQL_catch_up_mine);
+	db_put_uuid(u, user);
+	db_put_uuids(u, chats, n);
+}
+
+struct uuid
+store_mine_read(const struct db_result *r, unsigned step, size_t i)
+{
+	struct db_row row = db_row(r, step, i);
+
+	return db_get_uuid(&row);
+}
+
+void
+store_missed_step(struct db_unit *u, const struct uuid *user,
+    const struct chat_known *known, size_t n, const struct uuid *gained,
+    size_t gained_n, int64_t limit)
+{
+	struct uuid *ids = mem_alloc((n + 1) * sizeof(*ids));
+	int64_t *after = mem_alloc((n + 1) * sizeof(*after));
+	int16_t *is_known = mem_alloc((n + 1) * sizeof(*is_known));
+
+	for (size_t i = 0; i < n; i++) {
+		ids[i] = known[i].chat;
+		after[i] = known[i].after_seq < INT64_MAX ?
+		    (int64_t)known[i].after_seq : INT64_MAX;
+		is_known[i] = known[i].known ? 1 : 0;
+	}
+	db_step(u, SQL_catch_up_messages);
+	db_put_uuid(u, user);
+	db_put_uuids(u, ids, n);
+	db_put_i64s(u, after, n);
+	db_put_i16s(u, is_known, n);
+	db_put_uuids(u, gained, gained_n);
+	db_put_i64(u, limit);
+	free(ids);
+	free(after);
+	free(is_known);
+}
+
+void
+store_lowest_step(struct db_unit *u, const struct uuid *chats, size_t n)
+{
+	db_step(u, SQL_catch_up_marks);
+	db_put_uuids(u, chats, n);
+}
+
+void
+store_lowest_read(const struct db_result *r, unsigned step, size_t i,
+    struct uuid *chat_r, struct uuid *user_r, int64_t *delivered_r,
+    int64_t *read_r)
+{
+	struct db_row row = db_row(r, step, i);
+
+	*chat_r = db_get_uuid(&row);
+	*user_r = db_get_uuid(&row);
+	*delivered_r = db_get_int(&row);
+	*read_r = db_get_int(&row);
+}
+
+void
+store_reads_step(struct db_unit *u, const struct uuid *user, int64_t away_ms)
+{
+	db_step(u, SQL_catch_up_reads);
+	db_put_uuid(u, user);
+	db_put_i64(u, away_ms);
+}
+
+void
+store_reads_read(const struct db_result *r, unsigned step, size_t i,
+    struct uuid *chat_r, struct uuid *reader_r, int64_t *seq_r)
+{
+	struct db_row row = db_row(r, step, i);
+
+	*chat_r = db_get_uuid(&row);
+	*reader_r = db_get_uuid(&row);
+	*seq_r = db_get_int(&row);
+}
+
+void
+store_announced_step(struct db_unit *u, const struct uuid *user,
+    int64_t away_ms)
+{
+	db_step(u, SQL_catch_up_delivered);
+	db_put_uuid(u, user);
+	db_put_i64(u, away_ms);
+}
+
+void
+store_announced_read(const struct db_result *r, unsigned step, size_t i,
+    struct uuid *chat_r, int64_t *seq_r, struct uuid *id_r)
+{
+	struct db_row row = db_row(r, step, i);
+
+	*chat_r = db_get_uuid(&row);
+	*seq_r = db_get_int(&row);
+	*id_r = db_get_uuid(&row);
+}

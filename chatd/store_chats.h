@@ -1,0 +1,82 @@
+/*
+ * Chats, members and pages of messages in the database. Each `_step` adds one
+ * statement to a unit; the `_read` beside it reads a row of its result.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CHATD_STORE_CHATS_H
+#define CHATD_STORE_CHATS_H
+
+#include "chatd/db.h"
+#include "chatd/marks.h"
+#include "chatd/model.h"
+#include "common/calls.h"
+#include "common/err.h"
+
+/* What a session shows: at most so many chats, newest activity first. */
+#define STORE_CHATS_MAX 1000
+
+struct session_user {
+	struct person person;
+	struct text email;
+	int64_t expires_at;
+};
+
+void store_session_user_step(struct db_unit *u, const struct uuid *token,
+    const struct uuid *user);
+/* ERR_TOKEN_UNKNOWN (also: ended) or ERR_TOKEN_EXPIRED. */
+MUST_CHECK enum err store_session_user_read(const struct db_result *r,
+    unsigned step, struct session_user *s_r);
+
+/* The transaction's first step wherever members or messages of chats change. */
+void store_chats_lock_step(struct db_unit *u, const struct uuid *chats,
+    size_t n);
+
+/* All chats of the user (`chats` NULL), or those of the list. */
+void store_chat_items_step(struct db_unit *u, const struct uuid *viewer,
+    const struct uuid *chats, size_t n, int64_t limit);
+void store_chat_item_read(const struct db_result *r, unsigned step, size_t row,
+    struct chat_item *item_r);
+
+void store_members_step(struct db_unit *u, const struct uuid *viewer,
+    const struct uuid *chat);
+void store_member_read(const struct db_result *r, unsigned step, size_t row,
+    struct member *m_r);
+
+/* The `limit` messages before `before_seq` (INT64_MAX: the newest). */
+void store_page_step(struct db_unit *u, const struct uuid *viewer,
+    const struct uuid *chat, int64_t before_seq, int64_t limit);
+/* Also rows of store_missed_step. */
+void store_message_read(const struct db_result *r, unsigned step, size_t row,
+    struct message *m_r);
+
+/* A private chat of the two: made with `id` unless there is one. */
+void store_private_chat_steps(struct db_unit *u, const struct uuid *asker,
+    const struct uuid *other, const struct uuid *id);
+/* False: there is no such other. */
+bool store_private_chat_read(const struct db_result *r, unsigned first_step,
+    struct uuid *chat_r);
+
+/* ---- catch-up -------------------------------------------------------------------- */
+
+void store_mine_step(struct db_unit *u, const struct uuid *user,
+    const struct uuid *chats, size_t n);
+struct uuid store_mine_read(const struct db_result *r, unsigned step,
+    size_t row);
+void store_missed_step(struct db_unit *u, const struct uuid *user,
+    const struct chat_known *known, size_t n, const struct uuid *gained,
+    size_t gained_n, int64_t limit);
+void store_lowest_step(struct db_unit *u, const struct uuid *chats, size_t n);
+void store_lowest_read(const struct db_result *r, unsigned step, size_t row,
+    struct uuid *chat_r, struct uuid *user_r, int64_t *delivered_r,
+    int64_t *read_r);
+void store_reads_step(struct db_unit *u, const struct uuid *user,
+    int64_t away_ms);
+void store_reads_read(const struct db_result *r, unsigned step, size_t row,
+    struct uuid *chat_r, struct uuid *reader_r, int64_t *seq_r);
+void store_announced_step(struct db_unit *u, const struct uuid *user,
+    int64_t away_ms);
+void store_announced_read(const struct db_result *r, unsigned step, size_t row,
+    struct uuid *chat_r, int64_t *seq_r, struct uuid *id_r);
+
+#endif

@@ -1,0 +1,80 @@
+/*
+ * Rows as the contract's JSON: one builder for each object, used by every frame
+ * that holds it.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CHATD_VIEW_H
+#define CHATD_VIEW_H
+
+#include "chatd/marks.h"
+#include "chatd/model.h"
+#include "chatd/store_chats.h"
+#include "common/json_out.h"
+
+/* Code points of a last_message's content. */
+#define VIEW_LAST_CONTENT_MAX 200
+
+/* Where default pictures are: call once at start. */
+void view_init(const char *public_url);
+
+/* ---- view_user.c ----------------------------------------------------------------- */
+
+void view_text(struct json_out *j, const char *key, struct text t);
+void view_avatar(struct json_out *j, struct text avatar_url);
+const char *view_status(bool online);
+/* The user of a session, to themselves. */
+void view_own_user(struct json_out *j, const struct session_user *u);
+/* `chat` nil: null. */
+void view_person_info(struct json_out *j, const struct uuid *viewer,
+    const struct person *p, bool online, const struct uuid *chat);
+void view_search_result(struct json_out *j, const struct uuid *viewer,
+    const struct person *p);
+void view_member(struct json_out *j, const struct member *m, bool online);
+/* {"type":"user_status_changed",...} */
+void view_status_changed(struct buf *b, const struct uuid *user, bool online,
+    int64_t last_seen_at);
+
+/* ---- view_message.c ---------------------------------------------------------------- */
+
+void view_message(struct json_out *j, const struct message *m,
+    const struct uuid *viewer, enum message_state state);
+/* {"type":"new_message",...}; request_id NULL: left out. */
+void view_new_message(struct buf *b, const struct message *m,
+    const struct uuid *viewer, enum message_state state, bool catch_up,
+    const char *request_id);
+/* In an item: the keys of a last_message, content cut. */
+void view_last_message(struct json_out *j, const struct message *m,
+    const struct uuid *viewer, enum message_state state);
+/* {"type":"messages_delivered",...} */
+void view_delivered(struct buf *b, const struct uuid *ids, size_t n);
+/* {"type":"chat_read",...} */
+void view_chat_read(struct buf *b, const struct uuid *chat,
+    const struct uuid *reader);
+/* {"type":"unread_changed",...} */
+void view_unread_changed(struct buf *b, const struct uuid *chat,
+    const char *request_id);
+
+/* ---- view_chat.c ------------------------------------------------------------------- */
+
+/* What a chat_info's chat is made of. */
+struct chat_view {
+	const struct chat_item *item;
+	const struct member *members;
+	const bool *online;      /* of each member */
+	size_t member_count;
+	const struct message *messages; /* oldest first */
+	size_t message_count;
+};
+
+/* `online`: the other one of a private chat. */
+void view_chat_item(struct json_out *j, const struct chat_item *c,
+    const struct uuid *viewer, bool online);
+void view_chat(struct json_out *j, const struct chat_view *c,
+    const struct uuid *viewer);
+/* {"type":"private_chat_created","chat":null,"chat_item":..}, or for a group
+ * {"type":"chat_added","chat_item":..}. */
+void view_chat_added(struct buf *b, const struct chat_item *c,
+    const struct uuid *viewer, bool online);
+
+#endif
