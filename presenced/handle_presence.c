@@ -209,7 +209,7 @@ who_part_done(struct who_job *job)
 }
 
 static void
-on_who(void *arg, enum err e, bool recovering, const char *bits)
+on_who(void *arg, enum err e, const char *marks)
 {
 	struct who_part *part = arg;
 	struct who_job *job = part->job;
@@ -220,7 +220,8 @@ on_who(void *arg, enum err e, bool recovering, const char *bits)
 	for (size_t i = 0; e == ERR_OK && i < part->n; i++) {
 		const struct uuid *user = &job->users[part->at + i];
 
-		job->online[part->at + i] = bits[i] == '1' || (recovering &&
+		job->online[part->at + i] = marks[i] == STORE_ONLINE ||
+		    (marks[i] == STORE_UNHEARD &&
 		    memory_knows(job->presence->memory, user));
 	}
 	who_part_done(job);

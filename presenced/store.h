@@ -73,10 +73,11 @@ void store_change(struct store *s, const struct session_head *head,
 void store_beat(struct store *s, const struct uuid *gateway, store_done_fn *fn,
     void *arg);
 
-/* `bits` holds a '0' or '1' for each; NULL unless e is ERR_OK. `recovering`: the
- * book is younger than a lease, who is missing may be about to come. */
-typedef void store_who_fn(void *arg, enum err e, bool recovering,
-    const char *bits);
+/* `marks` has one of these for each; NULL unless e is ERR_OK. */
+#define STORE_ONLINE '1'
+#define STORE_OFFLINE '0'
+#define STORE_UNHEARD '?' /* the book is younger than a lease and says nothing */
+typedef void store_who_fn(void *arg, enum err e, const char *marks);
 
 /* 1 <= n <= STORE_WHO_MAX */
 void store_who(struct store *s, const struct uuid *users, size_t n,

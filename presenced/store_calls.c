@@ -129,16 +129,13 @@ store_beat(struct store *s, const struct uuid *gateway, store_done_fn *fn,
 static void
 parse_who(struct store_call *c, const redisReply *r)
 {
-	if (r != NULL && r->type == REDIS_REPLY_ARRAY && r->elements == 2 &&
-	    is_integer(r->element[0]) &&
-	    r->element[1]->type == REDIS_REPLY_STRING &&
-	    (size_t)r->element[1]->len == c->n) {
-		c->fn.who(c->arg, ERR_OK, r->element[0]->integer != 0,
-		    r->element[1]->str);
+	if (r != NULL && r->type == REDIS_REPLY_STRING &&
+	    (size_t)r->len == c->n) {
+		c->fn.who(c->arg, ERR_OK, r->str);
 		return;
 	}
 	note_bad(c, r);
-	c->fn.who(c->arg, ERR_UNAVAILABLE, false, NULL);
+	c->fn.who(c->arg, ERR_UNAVAILABLE, NULL);
 }
 
 void

@@ -19,7 +19,7 @@ static struct {
 	bool done;
 	enum err e;
 	unsigned n;
-	bool online;
+	char mark;
 	struct store_tick tick;
 	struct store_swept swept;
 	struct ask_reports reports;
@@ -113,22 +113,27 @@ ask_beat(struct store *s, struct uuid gateway)
 }
 
 static void
-on_who(void *arg, enum err e, bool recovering, const char *bits)
+on_who(void *arg, enum err e, const char *marks)
 {
 	(void)arg;
-	(void)recovering;
 	assert_int_equal(e, ERR_OK);
 	got.done = true;
-	got.online = bits[0] == '1';
+	got.mark = marks[0];
+}
+
+char
+ask_who(struct store *s, struct uuid user)
+{
+	expect();
+	store_who(s, &user, 1, on_who, NULL);
+	await();
+	return got.mark;
 }
 
 bool
 ask_online(struct store *s, struct uuid user)
 {
-	expect();
-	store_who(s, &user, 1, on_who, NULL);
-	await();
-	return got.online;
+	return ask_who(s, user) == STORE_ONLINE;
 }
 
 static void

@@ -22,6 +22,7 @@ unsigned ask_change(struct store *s, struct uuid gateway, enum session_op op,
 unsigned ask_register(struct store *s, struct uuid gateway, unsigned first,
     unsigned n, bool known);
 enum err ask_beat(struct store *s, struct uuid gateway);
+char ask_who(struct store *s, struct uuid user);
 bool ask_online(struct store *s, struct uuid user);
 struct store_tick ask_tick(struct store *s);
 /* Until there is no more to do: the sums. */

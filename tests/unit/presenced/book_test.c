@@ -234,6 +234,8 @@ test_settle(void **state)
 	p = ask_report(s, id_of('u', 2));
 	assert_false(p.online);
 	assert_int_equal(p.at_ms, at);
+	assert_int_equal(ask_who(s, id_of('u', 2)), STORE_OFFLINE);
+	assert_int_equal(ask_who(s, id_of('u', 3)), STORE_UNHEARD);
 	/* It comes after all: it is told. */
 	assert_int_equal(ask_register(s, gw_b, 2, 1, true), 1);
 	assert_true(ask_report(s, id_of('u', 2)).online);

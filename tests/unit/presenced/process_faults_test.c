@@ -116,7 +116,7 @@ test_restart_in_grace(void **state)
 	gateway_change(&gw, SESSION_DOWN, 1, 1);
 	presenced_end(1, SIGKILL);
 	turn_ms(2 * GRACE_MS);
-	presenced_start(1, LEASE, GRACE);
+	presenced_start(1, LEASE, "1s");
 	/* The same user by another session. */
 	{
 		struct gateway *other = test_malloc(sizeof(*other));

@@ -18,8 +18,8 @@
 
 #define LEASE "1500ms"
 #define LEASE_MS 1500
-#define GRACE "500ms"
-#define GRACE_MS 500
+#define GRACE "1s"
+#define GRACE_MS 1000
 #define SOON_MS 8000
 #define BOTH "ipc://p1.sock,ipc://p2.sock"
 
