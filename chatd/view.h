@@ -37,9 +37,11 @@ void view_status_changed(struct buf *b, const struct uuid *user, bool online,
 
 /* ---- view_message.c ---------------------------------------------------------------- */
 
+/* In a list of messages. */
 void view_message(struct json_out *j, const struct message *m,
     const struct uuid *viewer, enum message_state state);
-/* {"type":"new_message",...}; request_id NULL: left out. */
+/* {"type":"new_message",...}: its message has updated_at and front_msg_id as
+ * well. request_id NULL: left out. */
 void view_new_message(struct buf *b, const struct message *m,
     const struct uuid *viewer, enum message_state state, bool catch_up,
     const char *request_id);

@@ -35,13 +35,11 @@ type_for(const struct message *m, const struct uuid *viewer)
 	return uuid_eq(&m->sender_id, viewer) ? "outgoing" : "incoming";
 }
 
-void
-view_message(struct json_out *j, const struct message *m,
+/* The keys of a message wherever it stands. */
+static void
+put_message(struct json_out *j, const struct message *m,
     const struct uuid *viewer, enum message_state state)
 {
-	bool own = uuid_eq(&m->sender_id, viewer);
-
-	json_obj(j);
 	json_key_uuid(j, "id", &m->id);
 	view_text(j, "content", m->content);
 	json_key_uuid(j, "user_id", &m->sender_id);
@@ -50,13 +48,19 @@ view_message(struct json_out *j, const struct message *m,
 	json_key_str(j, "format", format_name(m->format));
 	view_text(j, "filename", m->filename);
 	json_key_time(j, "deleted_at", m->deleted_at);
-	json_key_time(j, "updated_at", m->updated_at);
 	json_key_time(j, "time", m->created_at);
 	view_avatar(j, m->sender.avatar_url);
-	json_key_uuid(j, "front_msg_id", own ? &m->front_msg_id : NULL);
 	json_key_str(j, "type", type_for(m, viewer));
 	view_sender_name(j, m);
 	json_key_int(j, "seq", m->seq);
+}
+
+void
+view_message(struct json_out *j, const struct message *m,
+    const struct uuid *viewer, enum message_state state)
+{
+	json_obj(j);
+	put_message(j, m, viewer, state);
 	json_obj_end(j);
 }
 
@@ -65,13 +69,17 @@ view_new_message(struct buf *b, const struct message *m,
     const struct uuid *viewer, enum message_state state, bool catch_up,
     const char *request_id)
 {
+	bool own = uuid_eq(&m->sender_id, viewer);
 	struct json_out j;
 
 	json_out_init(&j, b);
 	json_obj(&j);
 	json_key_str(&j, "type", "new_message");
-	json_key(&j, "message");
-	view_message(&j, m, viewer, state);
+	json_key_obj(&j, "message");
+	put_message(&j, m, viewer, state);
+	json_key_time(&j, "updated_at", m->updated_at);
+	json_key_uuid(&j, "front_msg_id", own ? &m->front_msg_id : NULL);
+	json_obj_end(&j);
 	if (catch_up) {
 		json_key_bool(&j, "catch_up", true);
 	}
@@ -90,13 +98,11 @@ view_last_message(struct json_out *j, const struct message *m,
 	json_key_str(j, "type", type_for(m, viewer));
 	json_key_strn(j, "content", m->content.p, utf8_prefix(m->content.p,
 	    m->content.len, VIEW_LAST_CONTENT_MAX));
-	json_key_uuid(j, "user_id", &m->sender_id);
 	json_key_str(j, "state", state_name(state));
 	json_key_time(j, "time", m->created_at);
 	view_sender_name(j, m);
 	json_key_str(j, "format", format_name(m->format));
 	view_text(j, "filename", m->filename);
-	json_key_int(j, "seq", m->seq);
 	json_obj_end(j);
 }
 
