@@ -231,7 +231,7 @@ cmd_up() {
 	if [ -n "$WITHOUT" ]; then
 		say "" "Up, without $WITHOUT. Start it under a debugger with:" \
 			"deploy/local.sh debug $WITHOUT"
-		return
+		return 0
 	fi
 	[ "$DEMO" = 0 ] || demo_people
 	print_welcome
@@ -247,7 +247,7 @@ cmd_status() {
 	local name pid where state
 	[ -d "$RUN" ] || {
 		say "nothing is up: deploy/local.sh up"
-		return
+		return 0
 	}
 	load_state
 	printf '%-14s %-8s %-11s %s\n' NAME PID STATE WHERE

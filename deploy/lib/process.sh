@@ -169,7 +169,7 @@ free_port() {
 	for p in $(shuf -i 20000-29999 -n 50); do
 		[ -n "$(port_owner "$p")" ] || {
 			echo "$p"
-			return
+			return 0
 		}
 	done
 	die "no free port between 20000 and 29999"

@@ -79,7 +79,7 @@ build() {
 		BIN=$(cd "$ROOT" && cd "$PARLEY_BUILD_DIR" 2>/dev/null && pwd) ||
 			die "PARLEY_BUILD_DIR is \"$PARLEY_BUILD_DIR\":" \
 				"no such directory"
-		return
+		return 0
 	fi
 	BIN=$ROOT/$dir
 	mkdir -p "$BIN"
@@ -146,9 +146,9 @@ start_process() {
 		elif [ "${COMMAND[0]}" -nt "$RUN/$name.start" ]; then
 			say "note: $name runs an older build:" \
 				"deploy/local.sh restart $name"
-			return
+			return 0
 		else
-			return
+			return 0
 		fi
 	fi
 	require_free_ports "$name"

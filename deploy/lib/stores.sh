@@ -18,7 +18,7 @@ pg_bin() {
 		$(pg_config --bindir 2>/dev/null || true); do
 		if [ -x "$dir/initdb" ] && [ -x "$dir/postgres" ]; then
 			echo "$dir"
-			return
+			return 0
 		fi
 	done
 	die "PostgreSQL's server programs are not installed:" \

@@ -185,13 +185,17 @@ class Session:
             self.news.notify_all()
 
     def take(self, data):
+        wrong = []
+        frame = {"type": None}
         try:
             frame = json.loads(data)
             check_frame(frame)
-            wrong = self.invariants.see(frame)
         except (ValueError, Wrong) as error:
-            wrong = [str(error)]
-            frame = frame if isinstance(frame, dict) else {"type": None}
+            wrong.append(str(error))
+        try:
+            wrong += self.invariants.see(frame)
+        except (KeyError, TypeError) as error:
+            wrong.append(f"not to be understood: {error!r}")
         faults.extend(f"{self.name()}: {w}" for w in wrong)
         self.frames.append(frame)
         self.times.append(time.monotonic())

@@ -42,7 +42,7 @@ def settings_of(kind):
     """(key, value kind, meaning, notes) of each setting."""
     text = subprocess.run([program(kind), "--help"], check=True, text=True,
                           capture_output=True).stdout
-    rows = re.findall(r"^  --([a-z0-9-]+)=([A-Z]+) +PARLEY_\w+\n"
+    rows = re.findall(r"^  --([a-z0-9-]+)=(\S+) +PARLEY_\w+\n"
                       r"      (.*)\n      (.*)$", text, re.MULTILINE)
     assert len(rows) == len(re.findall(r"^  --", text, re.MULTILINE)), kind
     return [(flag.replace("-", "_"), value.lower(), meaning, notes)
@@ -65,6 +65,7 @@ def section(title, rows):
     lines = [f"## {title}", "", "| key | kind | meaning | default |",
              "|---|---|---|---|"]
     for key, value, meaning, notes in rows:
+        value = value.replace("|", " or ")
         notes = notes.replace("default: ", "").replace("|", "\\|")
         lines.append(f"| `{key}` | {value} | {meaning.replace('|', chr(92) + '|')}"
                      f" | {notes} |")

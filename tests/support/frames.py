@@ -120,7 +120,8 @@ CHAT_TYPE = one_of("private", "group")
 STATUS = one_of("Online", "Offline")
 
 LAST_MESSAGE = {
-    "type": DIRECTION, "content": text, "state": STATE, "time": time,
+    "id": Optional(identifier), "user_id": Optional(identifier),
+    "seq": Optional(positive), "type": DIRECTION, "content": text, "state": STATE, "time": time,
     "sender_name": text, "format": FORMAT, "filename": Maybe(text),
 }
 
@@ -135,7 +136,8 @@ MESSAGE = {
     "chat_id": identifier, "state": STATE, "time": time,
     "deleted_at": Maybe(time), "avatar_url": url, "format": FORMAT,
     "filename": Maybe(text), "type": DIRECTION, "sender_name": text,
-    "seq": positive,
+    "seq": positive, "updated_at": Optional(Maybe(time)),
+    "front_msg_id": Optional(Maybe(identifier)),
 }
 
 MEMBER = {

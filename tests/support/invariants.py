@@ -70,6 +70,8 @@ class Invariants:
         if mine != (message["type"] == "outgoing"):
             faults.append(f"message {message['id']} of {message['user_id']} "
                           f"is called {message['type']}")
+        if not mine and message.get("front_msg_id") is not None:
+            faults.append("another's front_msg_id was shown")
         return faults
 
     def message(self, frame):
@@ -83,8 +85,6 @@ class Invariants:
                     faults.append(f"the receipt of seq {message['seq']} came "
                                   "before the answer to its send")
             return faults
-        if front is not None and message["type"] == "incoming":
-            faults.append("another's front_msg_id was shown")
         return faults + self.in_order(frame)
 
     def is_answer(self, frame, front):
