@@ -17,6 +17,7 @@
 #include "common/rpc.h"
 #include "gateway/form.h"
 #include "gateway/gateway.h"
+#include "gateway/http_bearer.h"
 #include "gateway/media.h"
 #include "gateway/out_frame.h"
 #include "gateway/routes.h"
@@ -136,6 +137,10 @@ accept_body(struct http *h)
 	const struct http_route *route = h->route;
 	uint64_t max = HTTP_JSON_MAX;
 
+	if (route->bearer && !h->has_bearer) {
+		http_answer_error(h, 401, "Unauthorized");
+		return false;
+	}
 	if (route->body == BODY_NONE) {
 		return true;
 	}
@@ -163,7 +168,11 @@ run_handler(struct http *h)
 	/* Pipelined bytes wait in the kernel: the library would take them for
 	 * more of this body. */
 	lws_rx_flow_control(h->wsi, 0);
-	h->route->handle(h);
+	if (h->route->bearer) {
+		http_authenticate(h, h->route->handle);
+	} else {
+		h->route->handle(h);
+	}
 }
 
 static int
@@ -175,7 +184,7 @@ begin_api(struct http *h, const char *path)
 		answer_preflight(h);
 		return 0;
 	}
-	h->route = route_find(h->method, path, &known);
+	h->route = route_find(h->method, path, h->ids, &known);
 	if (h->route == NULL) {
 		if (known) {
 			http_answer_error(h, 405, "Method not allowed");
@@ -228,6 +237,7 @@ http_begin(struct http **hp, struct gateway *gw, struct lws *wsi,
 	h->started_ms = clock_mono_ms();
 	h->method = method_of(wsi);
 	read_headers(h);
+	http_bearer_read(h);
 	if (!read_body_length(h)) {
 		h->close = true;
 		http_answer_error(h, 411, "Length required");

@@ -18,6 +18,8 @@
 #include <stdint.h>
 
 #include "common/buf.h"
+#include "common/uuid.h"
+#include "gateway/auth.h"
 
 struct gateway;
 struct lws;
@@ -25,6 +27,9 @@ struct out_frame;
 struct http_route;
 struct form;
 struct upload;
+
+/* `{id}` places of a route's path. */
+#define HTTP_IDS_MAX 2
 
 enum http_method {
 	HTTP_GET,
@@ -66,6 +71,12 @@ struct http {
 	struct upload *upload;       /* owned by media.c; NULL: none */
 	struct out_frame *answer;    /* head and body; NULL: none yet */
 	uint64_t call;               /* rpc id; 0: none */
+	struct uuid ids[HTTP_IDS_MAX]; /* of the path */
+	bool has_bearer;
+	struct token_hash bearer;    /* of the Bearer token */
+	struct uuid user;            /* who asks, where the route wants it */
+	struct uuid token;
+	void (*next)(struct http *h); /* once the token is checked */
 };
 
 /* `body` is copied. `headers` are complete lines, each ended by \r\n, or NULL.

@@ -10,21 +10,50 @@
 #include "common/attr.h"
 
 static const struct http_route routes[] = {
-	{ HTTP_GET, "/api/health", BODY_NONE, MSG_NONE, handle_health },
-	{ HTTP_POST, "/api/register", BODY_JSON_OR_FORM, MSG_register,
-	    handle_register },
-	{ HTTP_POST, "/api/login", BODY_JSON, MSG_login, handle_login },
+	{ HTTP_GET, "/api/health", BODY_NONE, false, MSG_NONE,
+	    handle_health },
+	{ HTTP_POST, "/api/register", BODY_JSON_OR_FORM, false,
+	    MSG_register, handle_register },
+	{ HTTP_POST, "/api/login", BODY_JSON, false, MSG_login,
+	    handle_login },
 };
 
+/* Fills ids from the path's segments that stand where the pattern has {id}. */
+static bool
+path_matches(const char *pattern, const char *path,
+    struct uuid ids[HTTP_IDS_MAX])
+{
+	static const char place[] = "{id}";
+	size_t n = 0;
+
+	while (*pattern != '\0') {
+		if (strncmp(pattern, place, sizeof(place) - 1) != 0) {
+			if (*pattern++ != *path++) {
+				return false;
+			}
+			continue;
+		}
+		if (strcspn(path, "/") != UUID_TEXT_LEN ||
+		    !uuid_parse(path, UUID_TEXT_LEN, &ids[n])) {
+			return false;
+		}
+		n++;
+		pattern += sizeof(place) - 1;
+		path += UUID_TEXT_LEN;
+	}
+	return *path == '\0';
+}
+
 const struct http_route *
-route_find(enum http_method method, const char *path, bool *path_known_r)
+route_find(enum http_method method, const char *path,
+    struct uuid ids[HTTP_IDS_MAX], bool *path_known_r)
 {
 	*path_known_r = false;
 	if (method == HTTP_HEAD) {
 		method = HTTP_GET;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-		if (strcmp(routes[i].path, path) != 0) {
+		if (!path_matches(routes[i].path, path, ids)) {
 			continue;
 		}
 		*path_known_r = true;

@@ -24,16 +24,18 @@ enum body_kind {
 
 struct http_route {
 	enum http_method method;
-	const char *path;
+	const char *path;   /* `{id}` stands for a UUID */
 	enum body_kind body;
+	bool bearer;        /* handled only for whom a token names */
 	enum msg_kind kind; /* MSG_NONE: answered here */
 	/* The request is complete. Leads to exactly one http_answer. */
 	void (*handle)(struct http *h);
 };
 
-/* NULL: none. *path_known_r tells a wrong method from an unknown path. */
+/* NULL: none. *path_known_r tells a wrong method from an unknown path. `ids`
+ * gets the UUIDs of the path. */
 const struct http_route *route_find(enum http_method method,
-    const char *path, bool *path_known_r);
+    const char *path, struct uuid ids[HTTP_IDS_MAX], bool *path_known_r);
 
 void handle_health(struct http *h);
 void handle_login(struct http *h);

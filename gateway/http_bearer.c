@@ -1,0 +1,69 @@
+/*
+ * The Bearer token of an HTTP request.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "gateway/http_bearer.h"
+
+#include <libwebsockets.h>
+#include <sodium.h>
+
+#include "common/rpc.h"
+#include "gateway/gateway.h"
+#include "gateway/random.h"
+#include "gateway/settings.h"
+
+void
+http_bearer_read(struct http *h)
+{
+	/* "Bearer " and spaces; what is longer is no token of ours. */
+	char text[AUTH_TOKEN_MAX + 64];
+	const char *token;
+	size_t len;
+
+	http_header(h->wsi, WSI_TOKEN_HTTP_AUTHORIZATION, text, sizeof(text));
+	token = auth_bearer(text, &len);
+	h->has_bearer = token != NULL && len <= AUTH_TOKEN_MAX;
+	if (h->has_bearer) {
+		auth_hash(token, len, &h->bearer);
+	}
+	sodium_memzero(text, sizeof(text));
+}
+
+static void
+on_checked(void *arg, enum err status, const struct frame *reply)
+{
+	struct http *h = arg;
+
+	h->call = 0;
+	if (status == ERR_OK && reply != NULL) {
+		h->user = reply->user;
+		h->token = reply->token;
+		h->next(h);
+	} else if (status == ERR_TOKEN_UNKNOWN ||
+	    status == ERR_TOKEN_EXPIRED) {
+		http_answer_error(h, 401, "Unauthorized");
+	} else {
+		http_answer_error(h, 503, "Service unavailable");
+	}
+}
+
+void
+http_authenticate(struct http *h, void (*next)(struct http *h))
+{
+	const struct rpc_request req = {
+		.kind = CALL_check_token,
+		.route = auth_hash_route(&h->bearer),
+		.timeout_ms = settings.request_timeout,
+		.trace = random_u64(),
+		.body = h->bearer.b,
+		.body_len = sizeof(h->bearer.b),
+	};
+
+	if (!h->has_bearer) {
+		http_answer_error(h, 401, "Unauthorized");
+		return;
+	}
+	h->next = next;
+	h->call = rpc_call(h->gw->chatd, &req, on_checked, h);
+}
