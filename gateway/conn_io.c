@@ -76,16 +76,20 @@ io_sent(void *arg, const struct out_note *note)
 	}
 }
 
+/* Not empty: the library keeps the pong to an empty ping to itself. */
+static const char ping_text[] = "parley";
+
 void
 conn_ping(struct conn *c)
 {
-	unsigned char room[LWS_PRE + 1];
+	unsigned char room[LWS_PRE + sizeof(ping_text)];
 
 	if (c->out.held_bytes > 0 || lws_partial_buffered(c->wsi)) {
 		return;
 	}
-	memset(room, 0, sizeof(room));
-	if (lws_write(c->wsi, &room[LWS_PRE], 0, LWS_WRITE_PING) < 0) {
+	memcpy(&room[LWS_PRE], ping_text, sizeof(ping_text));
+	if (lws_write(c->wsi, &room[LWS_PRE], sizeof(ping_text) - 1,
+	    LWS_WRITE_PING) < 0) {
 		conn_kill(c, "write failed");
 	}
 }

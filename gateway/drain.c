@@ -102,7 +102,7 @@ on_tick(uv_timer_t *timer)
 		tell_share(d);
 		return;
 	}
-	if (any_open(d)) {
+	if (any_open(d) || d->gw->requests > 0) {
 		/* Some still wait for an answer, which has its own timeout. */
 		d->told_ms = clock_mono_ms();
 		return;

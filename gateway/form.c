@@ -6,10 +6,19 @@
  */
 #include "gateway/form.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/mem.h"
+
+static size_t count;
+
+size_t
+form_count(void)
+{
+	return count;
+}
 
 static bool
 on_begin(void *arg, const char *name, bool is_file)
@@ -81,6 +90,7 @@ form_new(const char *content_type, const char *const *names, const char *file)
 		free(f);
 		return NULL;
 	}
+	count++;
 	f->file_name = file;
 	while (*names != NULL && f->fields_len < FORM_FIELDS_MAX) {
 		f->fields[f->fields_len++].name = *names++;
@@ -97,8 +107,15 @@ form_free(struct form **fp)
 		return;
 	}
 	*fp = NULL;
+	count--;
 	for (size_t i = 0; i < f->fields_len; i++) {
-		buf_fini(&f->fields[i].text);
+		struct buf *text = &f->fields[i].text;
+
+		if (text->data != NULL) {
+			/* One of them is a password. */
+			sodium_memzero(text->data, text->cap);
+		}
+		buf_fini(text);
 	}
 	buf_fini(&f->file);
 	multipart_free(&f->parser);

@@ -41,6 +41,8 @@ struct form {
 MUST_CHECK struct form *form_new(const char *content_type,
     const char *const *names, const char *file);
 void form_free(struct form **f);
+/* Forms that exist now. */
+size_t form_count(void);
 /* False: malformed. */
 MUST_CHECK bool form_feed(struct form *f, const void *data, size_t len);
 MUST_CHECK bool form_complete(const struct form *f);

@@ -9,6 +9,7 @@
 #define GATEWAY_GATEWAY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <uv.h>
 
 #include "common/uuid.h"
@@ -31,6 +32,7 @@ struct gateway {
 	struct static_files *files;
 	struct media *media;
 	struct server *server;
+	size_t requests; /* HTTP requests in progress */
 	bool draining;
 };
 

@@ -1,14 +1,16 @@
 /*
  * The life of a request. The bounds: JSON bodies HTTP_JSON_MAX, forms
- * HTTP_FORM_MAX, a body must be complete within BODY_TIME_MS, and a body that
- * is no longer wanted is read for DROP_TIME_MS at most. Idle sockets are the
- * library's business (timeout_secs, keepalive_timeout).
+ * HTTP_FORM_MAX (and FORMS_MAX of these at a time), a body must be complete
+ * within BODY_TIME_MS, and a body that is no longer wanted is read for
+ * DROP_TIME_MS at most. Idle sockets are the library's business (timeout_secs,
+ * keepalive_timeout).
  *
  * SPDX-License-Identifier: MIT
  */
 #include "gateway/http.h"
 
 #include <libwebsockets.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +26,8 @@
 #include "gateway/settings.h"
 #include "gateway/static_files.h"
 
+/* Forms being received; each may hold a picture in memory. */
+#define FORMS_MAX 64
 #define BODY_TIME_MS 120000
 #define DROP_TIME_MS 5000
 /* What is dropped at most after an early answer. */
@@ -146,6 +150,10 @@ accept_body(struct http *h)
 	}
 	if (route->body == BODY_JSON_OR_FORM &&
 	    multipart_is(h->content_type)) {
+		if (form_count() >= FORMS_MAX) {
+			http_answer_error(h, 503, "Service unavailable");
+			return false;
+		}
 		h->form = form_new(h->content_type, register_texts, "avatar");
 		if (h->form == NULL) {
 			http_answer_error(h, 400, "Invalid multipart data");
@@ -232,6 +240,7 @@ http_begin(struct http **hp, struct gateway *gw, struct lws *wsi,
 
 	*hp = h;
 	h->gw = gw;
+	gw->requests++;
 	h->wsi = wsi;
 	h->state = HTTP_READING;
 	h->started_ms = clock_mono_ms();
@@ -330,6 +339,15 @@ http_writable(struct http *h)
 	return lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 
+/* A body may hold a password. */
+static void
+forget_secrets(struct buf *b)
+{
+	if (b->data != NULL) {
+		sodium_memzero(b->data, b->cap);
+	}
+}
+
 void
 http_end(struct http **hp)
 {
@@ -342,8 +360,10 @@ http_end(struct http **hp)
 	if (h->call != 0) {
 		rpc_cancel(h->gw->chatd, h->call);
 	}
+	h->gw->requests--;
 	media_forget(h);
 	form_free(&h->form);
+	forget_secrets(&h->body);
 	buf_fini(&h->body);
 	out_frame_unref(&h->answer);
 	free(h);
