@@ -301,6 +301,7 @@ on_failed(struct conn *c)
 {
 	metric_inc(stats.catch_up_failed);
 	c->catchup.failures++;
+	deliver_held(c);
 	wish_again(c);
 	enlist(c, backoff(c->catchup.failures));
 }
@@ -348,6 +349,7 @@ on_answer(void *arg, enum err status, const struct frame *reply)
 		return;
 	}
 	c->catchup.failures = 0;
+	deliver_held(c);
 	if (more) {
 		wish_again(c);
 	} else {

@@ -106,7 +106,7 @@ struct conn {
 	struct list waiting;     /* events before LIVE */
 	size_t waiting_len;
 	size_t waiting_bytes;
-	struct list held;        /* receipts behind the own answer */
+	struct list held;        /* receipts behind an answer to come */
 	size_t held_len;
 	size_t held_bytes;
 

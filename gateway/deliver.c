@@ -228,11 +228,27 @@ deliver_lost(struct conn *c, struct delivery *d)
 	}
 }
 
+/* An answer in flight may show messages in an older state than this receipt
+ * gives them; a state never goes backwards. */
 static bool
-must_hold(const struct conn *c, const struct event *e)
+must_hold(const struct conn *c)
 {
-	return c->call.id != 0 && c->call.row->kind == MSG_send_message &&
-	    (uuid_is_nil(&e->chat) || uuid_eq(&e->chat, &c->call.chat));
+	return c->call.id != 0 || c->catchup.call != 0;
+}
+
+static void
+write_held(struct conn *c)
+{
+	struct list *link;
+
+	while ((link = list_pop_front(&c->held)) != NULL) {
+		struct waiting *w = LIST_ENTRY(link, struct waiting, link);
+
+		c->held_len--;
+		c->held_bytes -= w->frame->len;
+		conn_send(c, w->frame, NULL);
+		waiting_free(w);
+	}
 }
 
 static void
@@ -240,13 +256,13 @@ deliver_receipt(struct conn *c, struct delivery *d)
 {
 	struct waiting *w;
 
-	if (!must_hold(c, d->event)) {
+	if (!must_hold(c) && list_empty(&c->held)) {
 		conn_send(c, plain(d), NULL);
 		return;
 	}
 	if (c->held_len >= HELD_MAX ||
 	    c->held_bytes > (size_t)settings.outbox_max) {
-		deliver_held(c);
+		write_held(c);
 	}
 	metric_inc(stats.receipts_held);
 	w = waiting_new(d);
@@ -258,15 +274,8 @@ deliver_receipt(struct conn *c, struct delivery *d)
 void
 deliver_held(struct conn *c)
 {
-	struct list *link;
-
-	while ((link = list_pop_front(&c->held)) != NULL) {
-		struct waiting *w = LIST_ENTRY(link, struct waiting, link);
-
-		c->held_len--;
-		c->held_bytes -= w->frame->len;
-		conn_send(c, w->frame, NULL);
-		waiting_free(w);
+	if (!must_hold(c)) {
+		write_held(c);
 	}
 }
 
