@@ -8,6 +8,7 @@
 #include "gateway/deliver.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "common/list.h"
@@ -346,6 +347,20 @@ deliver_waiting(struct conn *c)
 
 /* ---- catch-up ----------------------------------------------------------- */
 
+/* Whether the frame is the very message whose send waits for its answer: stored,
+ * and then its chatd died. The answer will bring it. */
+static bool
+is_in_flight(const struct conn *c, const struct event *e)
+{
+	char front[UUID_TEXT_LEN + 1];
+
+	if (c->call.id == 0 || c->call.row->kind != MSG_send_message) {
+		return false;
+	}
+	uuid_format(&c->call.front_msg_id, front);
+	return memmem(e->json, e->json_len, front, UUID_TEXT_LEN) != NULL;
+}
+
 static void
 part_message(struct conn *c, struct delivery *d)
 {
@@ -353,6 +368,10 @@ part_message(struct conn *c, struct delivery *d)
 	struct session_chat *chat = chats_get(&c->chats, &e->chat);
 
 	if (chat == NULL) {
+		return;
+	}
+	if (is_in_flight(c, e)) {
+		deliver_own_message(c, &e->chat, e->seq);
 		return;
 	}
 	if (seqtrack_mark(&chat->track, e->seq, SEQ_FROM_CATCH_UP) !=
