@@ -63,6 +63,9 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 	struct lws_context *context = lws_get_context(wsi);
 	struct server *server = lws_context_user(context);
 
+	if (server == NULL) {
+		return 0; /* of the library's own, while it starts */
+	}
 	switch (reason) {
 	case LWS_CALLBACK_WSI_CREATE:
 		server->sockets++;
