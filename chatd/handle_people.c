@@ -112,7 +112,7 @@ answer_people(struct request *r, const struct db_result *res)
 		struct person p;
 
 		store_search_read(res, 0, i, &p);
-		view_search_result(&j, &r->frame->user, &p);
+		view_person(&j, &r->frame->user, &p);
 	}
 	json_arr_end(&j);
 	end(&j, r);

@@ -28,7 +28,11 @@ void view_own_user(struct json_out *j, const struct session_user *u);
 /* `chat` nil: null. */
 void view_person_info(struct json_out *j, const struct uuid *viewer,
     const struct person *p, bool online, const struct uuid *chat);
-void view_search_result(struct json_out *j, const struct uuid *viewer,
+/* In a list of people: found ones, contacts. */
+void view_person(struct json_out *j, const struct uuid *viewer,
+    const struct person *p);
+/* The key contact_info: null where the person is no contact. */
+void view_contact_info(struct json_out *j, const struct uuid *viewer,
     const struct person *p);
 void view_member(struct json_out *j, const struct member *m, bool online);
 /* {"type":"user_status_changed",...} */

@@ -64,7 +64,7 @@ view_own_user(struct json_out *j, const struct session_user *u)
 	json_obj_end(j);
 }
 
-static void
+void
 view_contact_info(struct json_out *j, const struct uuid *viewer,
     const struct person *p)
 {
@@ -96,7 +96,7 @@ view_person_info(struct json_out *j, const struct uuid *viewer,
 }
 
 void
-view_search_result(struct json_out *j, const struct uuid *viewer,
+view_person(struct json_out *j, const struct uuid *viewer,
     const struct person *p)
 {
 	json_obj(j);

@@ -157,6 +157,18 @@ read_value(const struct field_rule *rule, struct json_object *value,
 	return good ? ERR_OK : ERR_INVALID_FIELD;
 }
 
+/* Where the handler has words for it, a blank id is none at all. */
+static bool
+is_soft_blank(const struct field_rule *rule, struct json_object *value)
+{
+	const char *text;
+	size_t len;
+
+	return (rule->flags & FIELD_SOFT) != 0 &&
+	    rule->kind == FIELD_KIND_UUID && read_text(value, &text, &len) &&
+	    utf8_blank(text, len);
+}
+
 static enum err
 check_rule(const struct field_rule *rule, struct json_object *obj,
     struct field_value *v)
@@ -164,6 +176,9 @@ check_rule(const struct field_rule *rule, struct json_object *obj,
 	struct json_object *value = find(obj, rule->path);
 	enum err err;
 
+	if (value != NULL && is_soft_blank(rule, value)) {
+		value = NULL;
+	}
 	if (value == NULL) {
 		if ((rule->flags & FIELD_REQUIRED) != 0) {
 			return ERR_INVALID_FIELD;

@@ -158,6 +158,60 @@ CONTACT_INFO = {
     "owner_user_id": identifier, "nickname": Maybe(text), "added_at": time,
 }
 
+# In a list of people: found ones, contacts.
+PERSON = {
+    "id": identifier, "username": text, "name": text, "avatar_url": url,
+    "last_seen_at": Maybe(time), "contact_info": Maybe(CONTACT_INFO),
+}
+
+CONTACT = dict(PERSON, contact_info=CONTACT_INFO)
+
+# The contract's own words.
+NAME_RULES = ("can't be blank", "should be at most 50 character(s)")
+USERNAME_RULES = (
+    "can't be blank", "should be at least 3 character(s)",
+    "should be at most 30 character(s)",
+    "can only contain letters, numbers, and underscores",
+    "has already been taken")
+
+
+class Result:
+    """A result: `data` on success by its rule, on failure with one of the
+    reasons."""
+
+    def __init__(self, success, *reasons):
+        self.success = success
+        self.reasons = reasons
+
+    def check(self, frame):
+        if frame["status"] == "success":
+            check(frame["data"], self.success, f"{frame['type']}.data")
+        elif set(frame["data"]) != {"reason"} or \
+                frame["data"]["reason"] not in self.reasons:
+            raise Wrong(f"{frame['type']} fails with {frame['data']!r}")
+
+
+RESULTS = {
+    "contact_addition": Result(
+        {"contact": CONTACT, "contact_info": CONTACT_INFO},
+        {"user_id": "has already been taken"}, {"user_id": "does not exist"},
+        {"contact_id": "can't be blank"}, {"contact_id": "does not exist"},
+        {"contact_id": "can't be yourself"}),
+    "contact_deletion": Result({"user_id": identifier}, "not_found"),
+    "nickname_change_result": Result(
+        {"contact_id": identifier, "new_name": text, "new_nickname": text},
+        "not_found", *({"name": rule} for rule in NAME_RULES)),
+    "username_change_result": Result(
+        {"new_username": text},
+        "not_found", *({"username": rule} for rule in USERNAME_RULES)),
+    "name_change_result": Result(
+        {"new_name": text},
+        "not_found", *({"name": rule} for rule in NAME_RULES)),
+}
+
+RESULT = {"status": one_of("success", "failure"),
+          "data": lambda value: isinstance(value, dict)}
+
 EVENTS = {
     "user_info": {
         "user": {
@@ -186,13 +240,9 @@ EVENTS = {
             "contact_info": Maybe(CONTACT_INFO),
         }),
     },
-    "search_people_results": {
-        "search_people_results": [{
-            "id": identifier, "username": text, "name": text,
-            "avatar_url": url, "last_seen_at": Maybe(time),
-            "contact_info": Maybe(CONTACT_INFO),
-        }],
-    },
+    "search_people_results": {"search_people_results": [PERSON]},
+    "contacts": {"contacts": [CONTACT]},
+    **{kind: RESULT for kind in RESULTS},
     "private_chat_created": {"chat": Maybe(CHAT), "chat_item": CHAT_ITEM},
     "user_status_changed": {
         "user_id": identifier, "is_online": boolean,
@@ -216,6 +266,8 @@ def check_frame(frame):
         raise Wrong(f"an event of unknown type {kind!r}")
     rule = dict(EVENTS[kind], type=text, request_id=Optional(text))
     check_object(frame, rule, kind)
+    if kind in RESULTS:
+        RESULTS[kind].check(frame)
     if kind in ("chat_info", "private_chat_created") and frame["chat"]:
         check_chat(frame["chat"], kind)
 

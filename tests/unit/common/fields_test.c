@@ -21,6 +21,7 @@ static const struct field_rule rules[] = {
 	{ "opt", FIELD_KIND_UUID, 0, FIELD_NULLABLE },
 	{ "plain", FIELD_KIND_TEXT, 3, 0 },
 	{ "soft", FIELD_KIND_TEXT, 0, FIELD_SOFT },
+	{ "softid", FIELD_KIND_UUID, 0, FIELD_SOFT },
 	{ "flag", FIELD_KIND_BOOL, 0, 0 },
 	{ "num", FIELD_KIND_INT, 0, FIELD_NULLABLE },
 	{ "ids", FIELD_KIND_UUID_LIST, 2, FIELD_NULLABLE },
@@ -30,7 +31,7 @@ static const struct field_rule rules[] = {
 	{ NULL, 0, 0, 0 },
 };
 
-enum { ID_, OPT, PLAIN, SOFT, FLAG, NUM, IDS, MSG, MSG_TEXT, MSG_FORMAT };
+enum { ID_, OPT, PLAIN, SOFT, SOFTID, FLAG, NUM, IDS, MSG, MSG_TEXT, MSG_FORMAT };
 
 #define MAX62 "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff22"
 
@@ -63,6 +64,12 @@ static const struct {
 	{ ",\"soft\":\"  \"", ERR_OK, NULL },
 	{ ",\"soft\":1", ERR_INVALID_FIELD, "soft" },
 	{ ",\"soft\":\"\\u0000\"", ERR_INVALID_FIELD, "soft" },
+	{ ",\"softid\":null", ERR_OK, NULL },
+	{ ",\"softid\":\" \\u3000\"", ERR_OK, NULL },
+	{ ",\"softid\":\"" ID "\"", ERR_OK, NULL },
+	{ ",\"softid\":\"x\"", ERR_INVALID_FIELD, "softid" },
+	{ ",\"softid\":\"\\u0000\"", ERR_INVALID_FIELD, "softid" },
+	{ ",\"softid\":0", ERR_INVALID_FIELD, "softid" },
 	{ ",\"flag\":true", ERR_OK, NULL },
 	{ ",\"flag\":null", ERR_INVALID_FIELD, "flag" },
 	{ ",\"flag\":\"true\"", ERR_INVALID_FIELD, "flag" },
