@@ -19,6 +19,7 @@
 #include "chatd/service.h"
 #include "chatd/settings.h"
 #include "common/daemon.h"
+#include "common/rpc.h"
 
 /* Before the pool's first use. Two threads beyond the hashes, so that a storm of
  * logins does not keep the database from being connected. */
@@ -47,6 +48,9 @@ main(int argc, char **argv)
 		.dump = service_dump,
 		.preflight = service_preflight,
 	};
+	int status;
 
-	return daemon_main(argc, argv, &spec);
+	status = daemon_main(argc, argv, &spec);
+	rpc_end();
+	return status;
 }

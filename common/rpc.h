@@ -126,6 +126,10 @@ size_t rpc_server_in_flight(const struct rpc_server *s);
  * until their rpc_reply, which releases the rest. */
 void rpc_server_free(struct rpc_server **s);
 
+/* Ends NNG's threads: the last act of main(), when all clients and servers are
+ * freed. Harmless when none was ever made. */
+void rpc_end(void);
+
 /* Answers; `in` is gone afterwards. */
 void rpc_reply(struct rpc_in *in, const struct rpc_out *out);
 

@@ -407,3 +407,11 @@ rpc_server_free(struct rpc_server **sp)
 	s->closed = true;
 	release(s);
 }
+
+void
+rpc_end(void)
+{
+	/* Without it NNG's threads are still there while the process exits,
+	 * which leak checkers and thread sanitizers take badly. */
+	nng_fini();
+}

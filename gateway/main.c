@@ -12,6 +12,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "common/daemon.h"
+#include "common/rpc.h"
 #include "gateway/app.h"
 #include "gateway/settings.h"
 
@@ -29,6 +30,9 @@ main(int argc, char **argv)
 		.reload = app_reload,
 		.dump = app_dump,
 	};
+	int status;
 
-	return daemon_main(argc, argv, &spec);
+	status = daemon_main(argc, argv, &spec);
+	rpc_end();
+	return status;
 }

@@ -199,5 +199,9 @@ static const struct daemon_spec spec = {
 int
 main(int argc, char **argv)
 {
-	return daemon_main(argc, argv, &spec);
+	int status;
+
+	status = daemon_main(argc, argv, &spec);
+	rpc_end();
+	return status;
 }
