@@ -214,6 +214,10 @@ put_http_error(struct request *r, enum err err)
 
 	if (err == ERR_CREDENTIALS) {
 		text = "Invalid credentials";
+	} else if (err_http_status(err) == 403) {
+		text = "Not allowed";
+	} else if (err == ERR_NOT_FOUND) {
+		text = "Not found";
 	} else if (err_http_status(err) >= 500) {
 		text = "Service unavailable";
 	}

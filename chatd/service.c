@@ -18,6 +18,7 @@
 #include "chatd/settings.h"
 #include "chatd/store_tokens.h"
 #include "chatd/turn.h"
+#include "chatd/typing.h"
 #include "chatd/view.h"
 #include "chatd/writer.h"
 #include "common/daemon.h"
@@ -152,6 +153,7 @@ service_init(uv_loop_t *loop)
 	}
 	svc.writer = writer_new(&svc);
 	svc.receipts = receipts_new(&svc);
+	svc.typing = typing_new(&svc);
 	svc.dispatch = dispatch_new(&svc, settings.listen,
 	    (size_t)settings.in_flight_max);
 	if (svc.dispatch == NULL) {
@@ -188,6 +190,7 @@ service_fini(void)
 	timer_close(&purge_timer);
 	writer_close(svc.writer);
 	receipts_close(svc.receipts);
+	typing_close(svc.typing);
 	if (svc.db != NULL) {
 		db_close(svc.db);
 	}
@@ -197,6 +200,7 @@ service_fini(void)
 	presence_close(svc.presence);
 	events_free(&svc.events);
 	dispatch_free(&svc.dispatch);
+	typing_free(&svc.typing);
 	receipts_free(&svc.receipts);
 	writer_free(&svc.writer);
 	passwords_free(&svc.passwords);

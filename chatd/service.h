@@ -22,6 +22,7 @@ struct service {
 	struct passwords *passwords;
 	struct writer *writer;
 	struct receipts *receipts;
+	struct typing *typing;
 	struct dispatch *dispatch;
 };
 

@@ -33,6 +33,10 @@
  *   send_message          chat and seq of the message
  *   open_chat             chat and last_seq of the chat_info
  *   create_private_chat   chat and last_seq of it: the session knows it now
+ * Rows with the flag FRAMES: with ERR_OK the body is a list of blobs, each a JSON
+ * frame for the client (none: it hears nothing). A reply's frame.seq that is not
+ * 0 says that this was a part: once that is written the request is sent again,
+ * the same but with this value as frame.seq, for the next part.
  * HTTP calls: JSON in, JSON out, status by err.def's HTTP column (a successful
  * register is 201).
  *

@@ -69,6 +69,7 @@ enum row_class {
 
 enum row_flags {
 	ROW_IDEMPOTENT = 1,
+	ROW_FRAMES = 2,
 };
 
 enum field_kind {
@@ -77,6 +78,7 @@ enum field_kind {
 	FIELD_KIND_BOOL,
 	FIELD_KIND_INT,
 	FIELD_KIND_UUID_LIST,
+	FIELD_KIND_MARK_LIST, /* [{"chat_id":uuid,"last_seq":integer}] */
 	FIELD_KIND_OBJECT,
 	FIELD_KIND_FORMAT, /* text | image | video | audio | file */
 };

@@ -114,6 +114,41 @@ read_list(struct json_object *value, unsigned max, struct field_value *v)
 }
 
 static bool
+read_mark(struct json_object *value, struct field_mark *m)
+{
+	struct json_object *chat, *seq;
+
+	return json_object_is_type(value, json_type_object) &&
+	    json_object_object_get_ex(value, "chat_id", &chat) &&
+	    json_object_object_get_ex(value, "last_seq", &seq) &&
+	    read_uuid(chat, &m->chat) && read_int(seq, &m->last_seq) &&
+	    m->last_seq >= 0;
+}
+
+static enum err
+read_marks(struct json_object *value, unsigned max, struct field_value *v)
+{
+	size_t len;
+
+	if (!json_object_is_type(value, json_type_array)) {
+		return ERR_INVALID_FIELD;
+	}
+	len = json_object_array_length(value);
+	if (max > 0 && len > max) {
+		return ERR_TOO_LARGE;
+	}
+	v->marks = mem_alloc((len + 1) * sizeof(*v->marks));
+	v->list_len = len;
+	for (size_t i = 0; i < len; i++) {
+		if (!read_mark(json_object_array_get_idx(value, i),
+		    &v->marks[i])) {
+			return ERR_INVALID_FIELD;
+		}
+	}
+	return ERR_OK;
+}
+
+static bool
 read_format(struct json_object *value, enum message_format *format_r)
 {
 	const char *text;
@@ -147,6 +182,8 @@ read_value(const struct field_rule *rule, struct json_object *value,
 		break;
 	case FIELD_KIND_UUID_LIST:
 		return read_list(value, rule->max, v);
+	case FIELD_KIND_MARK_LIST:
+		return read_marks(value, rule->max, v);
 	case FIELD_KIND_OBJECT:
 		good = json_object_is_type(value, json_type_object);
 		break;
@@ -243,7 +280,9 @@ fields_fini(struct fields *f)
 {
 	for (size_t i = 0; i < CONTRACT_FIELDS_MAX; i++) {
 		free(f->v[i].list);
+		free(f->v[i].marks);
 		f->v[i].list = NULL;
+		f->v[i].marks = NULL;
 		f->v[i].list_len = 0;
 	}
 }

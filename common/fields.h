@@ -19,6 +19,12 @@
 
 struct json_object;
 
+/* How far a client holds a chat. */
+struct field_mark {
+	struct uuid chat;
+	int64_t last_seq; /* not negative */
+};
+
 struct field_value {
 	bool present; /* false: absent (or null, where null is allowed) */
 	struct uuid uuid;
@@ -28,7 +34,8 @@ struct field_value {
 	bool truth;
 	enum message_format format;
 	struct uuid *list; /* owned by struct fields */
-	size_t list_len;
+	struct field_mark *marks; /* owned by struct fields */
+	size_t list_len;   /* of either */
 };
 
 struct fields {

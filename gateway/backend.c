@@ -15,6 +15,7 @@
 #include "common/clock.h"
 #include "common/contract.h"
 #include "common/error_frame.h"
+#include "common/log.h"
 #include "common/rpc.h"
 #include "gateway/catchup.h"
 #include "gateway/conn.h"
@@ -105,6 +106,35 @@ learn(struct conn *c, const struct contract_row *row,
 	}
 }
 
+static bool
+has_frames(const struct contract_row *row)
+{
+	return (row->flags & ROW_FRAMES) != 0;
+}
+
+/* The frames of one part of an answer. */
+static void
+send_frames(struct conn *c, const struct frame *reply)
+{
+	struct rd r;
+	uint32_t count;
+
+	rd_init(&r, reply->body, reply->body_len);
+	count = rd_u32(&r);
+	while (count-- > 0 && rd_ok(&r) && conn_is_open(c)) {
+		size_t len;
+		const uint8_t *json = rd_blob(&r, &len);
+
+		if (rd_ok(&r)) {
+			conn_send_json(c, json, len);
+		}
+	}
+	if (!rd_ok(&r)) {
+		log_error("answer_bad", "len=%zu remedy=\"%s\"",
+		    reply->body_len, "run chatd and gateway of one version");
+	}
+}
+
 static void
 finish(struct conn *c, const struct conn_call *call, enum err status,
     const struct frame *reply)
@@ -115,7 +145,9 @@ finish(struct conn *c, const struct conn_call *call, enum err status,
 	if (status == ERR_OK && reply != NULL) {
 		learn(c, call->row, reply);
 	}
-	if (has_body) {
+	if (has_body && status == ERR_OK && has_frames(call->row)) {
+		send_frames(c, reply);
+	} else if (has_body) {
 		conn_send_json(c, reply->body, reply->body_len);
 	} else if (!logout) {
 		send_unavailable(c, call);
@@ -131,16 +163,37 @@ finish(struct conn *c, const struct conn_call *call, enum err status,
 	}
 }
 
+/* The call goes on once there is room for the next part. */
+static bool
+is_part(const struct conn_call *call, enum err status,
+    const struct frame *reply)
+{
+	return status == ERR_OK && reply != NULL && reply->seq != 0 &&
+	    has_frames(call->row);
+}
+
 static void
 on_reply(void *arg, enum err status, const struct frame *reply)
 {
 	struct conn *c = arg;
 	struct conn_call call = c->call;
 
+	if (is_part(&call, status, reply)) {
+		c->call.id = 0;
+		c->call.more = reply->seq;
+		send_frames(c, reply);
+		deliver_held(c);
+		if (c->drain_due) {
+			conn_close(c, 1012, "Gateway restarting");
+		}
+		backend_pump(c);
+		return;
+	}
 	memset(&c->call, 0, sizeof(c->call));
 	stats_request(call.row, status, clock_mono_us() - call.started_us);
 	finish(c, &call, status, reply);
 	free(call.request_id);
+	free(call.frame);
 	backend_pump(c);
 }
 
@@ -159,26 +212,38 @@ seen_upto(struct conn *c, const struct uuid *chat_id)
 	    : chat->track.frontier;
 }
 
-/* Takes the texts of `r` that outlive the frame. */
+/* Sends the frame of the call to chatd. */
 static void
-start_call(struct conn *c, struct request *r, const struct inbound_frame *f)
+ask(struct conn *c, const struct inbound_frame *f, uint64_t seq)
 {
+	const struct contract_row *row = c->call.row;
 	struct rpc_request req = {
-		.kind = r->row->kind,
+		.kind = row->kind,
 		.timeout_ms = settings.request_timeout,
 		.trace = random_u64(),
+		.seq = seq,
 		.user = c->user,
 		.session = c->session,
 		.token = c->token,
-		.chat = r->chat,
+		.chat = c->call.chat,
 		.body = f->data,
 		.body_len = f->len,
 	};
 
-	req.route = r->row->route == ROUTE_CHAT && !uuid_is_nil(&r->chat)
-	    ? r->chat : c->user;
+	req.route = row->route == ROUTE_CHAT && !uuid_is_nil(&c->call.chat)
+	    ? c->call.chat : c->user;
+	c->call.id = rpc_call(c->gw->chatd, &req, on_reply, c);
+}
+
+/* Takes the texts of `r` that outlive the frame, and the frame itself where it
+ * may have to be sent again; else the caller still owns it. */
+static bool
+start_call(struct conn *c, struct request *r, struct inbound_frame *f)
+{
+	uint64_t seq = 0;
+
 	if (r->row->kind == MSG_chat_messages_read) {
-		req.seq = seen_upto(c, &r->chat);
+		seq = seen_upto(c, &r->chat);
 	}
 	c->call.row = r->row;
 	c->call.chat = r->chat;
@@ -186,7 +251,11 @@ start_call(struct conn *c, struct request *r, const struct inbound_frame *f)
 	c->call.request_id = r->request_id;
 	r->request_id = NULL;
 	c->call.started_us = clock_mono_us();
-	c->call.id = rpc_call(c->gw->chatd, &req, on_reply, c);
+	if (has_frames(r->row)) {
+		c->call.frame = f;
+	}
+	ask(c, f, seq);
+	return has_frames(r->row);
 }
 
 static void
@@ -205,17 +274,21 @@ refuse(struct conn *c, enum err err, const struct request *r)
 }
 
 static void
-handle(struct conn *c, const struct inbound_frame *f)
+handle_take(struct conn *c, struct inbound_frame *f)
 {
 	struct request r;
 	enum err err = request_parse(f->data, f->len, &r);
+	bool taken = false;
 
 	if (err == ERR_OK) {
-		start_call(c, &r, f);
+		taken = start_call(c, &r, f);
 	} else {
 		refuse(c, err, &r);
 	}
 	request_fini(&r);
+	if (!taken) {
+		free(f);
+	}
 }
 
 static bool
@@ -230,9 +303,11 @@ backend_pump(struct conn *c)
 {
 	struct inbound_frame *f;
 
+	if (may_take(c) && c->call.more != 0) {
+		ask(c, c->call.frame, c->call.more);
+	}
 	while (may_take(c) && (f = inbound_pop(&c->in)) != NULL) {
-		handle(c, f);
-		free(f);
+		handle_take(c, f);
 	}
 	if (c->read_paused && conn_is_open(c) && inbound_has_room(&c->in)) {
 		c->read_paused = false;
@@ -247,5 +322,6 @@ backend_cancel(struct conn *c)
 		rpc_cancel(c->gw->chatd, c->call.id);
 	}
 	free(c->call.request_id);
+	free(c->call.frame);
 	memset(&c->call, 0, sizeof(c->call));
 }

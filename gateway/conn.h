@@ -45,7 +45,8 @@ enum conn_state {
 	CONN_CLOSED,      /* the library has let go of it */
 };
 
-/* The request that chatd is working on. */
+/* The request that chatd is working on, or whose next part waits for room in
+ * the outbox (then `id` is 0 and `more` is not). */
 struct conn_call {
 	uint64_t id;                    /* of the rpc call; 0: none */
 	const struct contract_row *row; /* borrowed, constant */
@@ -53,6 +54,9 @@ struct conn_call {
 	struct uuid front_msg_id;
 	char *request_id;               /* owned; may be NULL */
 	uint64_t started_us;
+	/* Rows with ROW_FRAMES: the answer comes in parts. */
+	struct inbound_frame *frame;    /* owned; asked again for each */
+	uint64_t more;                  /* the next part; 0: none */
 };
 
 /* What the session has to ask chatd for. See catchup.c. */

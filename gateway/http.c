@@ -28,6 +28,8 @@
 
 /* Forms being received; each may hold a picture in memory. */
 #define FORMS_MAX 64
+/* No header can be longer: see max_http_header_data in server.c. */
+#define HEADERS_MAX 8192
 #define BODY_TIME_MS 120000
 #define DROP_TIME_MS 5000
 /* What is dropped at most after an early answer. */
@@ -67,6 +69,20 @@ method_of(struct lws *wsi)
 	return HTTP_OTHER;
 }
 
+/* The query's `q`, with its escapes undone by the library. */
+static char *
+read_q(struct lws *wsi)
+{
+	char text[HEADERS_MAX];
+	const char *q;
+
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS) <= 0) {
+		return NULL;
+	}
+	q = lws_get_urlarg_by_name(wsi, "q=", text, sizeof(text));
+	return q != NULL ? mem_strndup(q, strlen(q)) : NULL;
+}
+
 static void
 read_headers(struct http *h)
 {
@@ -76,6 +92,7 @@ read_headers(struct http *h)
 	    sizeof(h->content_type));
 	http_header(h->wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, h->if_none_match,
 	    sizeof(h->if_none_match));
+	h->q = read_q(h->wsi);
 	http_header(h->wsi, WSI_TOKEN_ORIGIN, origin, sizeof(origin));
 	if (origin[0] != '\0' && http_origin_allowed(h->wsi, origin)) {
 		memcpy(h->origin, origin, sizeof(origin));

@@ -59,6 +59,7 @@ struct http {
 	char origin[256];            /* allowed by CORS; "": none */
 	char content_type[256];
 	char if_none_match[80];
+	char *q;                     /* owned; `q` of the query; NULL: none */
 	bool has_body;               /* body_len bytes were announced */
 	bool body_done;
 	bool close;                  /* no further request on this connection */

@@ -16,6 +16,8 @@ static const struct http_route routes[] = {
 	    MSG_register, handle_register },
 	{ HTTP_POST, "/api/login", BODY_JSON, false, MSG_login,
 	    handle_login },
+	{ HTTP_GET, "/api/chats/{id}/search", BODY_NONE, true,
+	    MSG_search_messages, handle_search_messages },
 };
 
 /* Fills ids from the path's segments that stand where the pattern has {id}. */

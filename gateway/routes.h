@@ -40,5 +40,6 @@ const struct http_route *route_find(enum http_method method,
 void handle_health(struct http *h);
 void handle_login(struct http *h);
 void handle_register(struct http *h);
+void handle_search_messages(struct http *h);
 
 #endif

@@ -248,6 +248,13 @@ EVENTS = {
         "user_id": identifier, "is_online": boolean,
         "last_seen_at": Maybe(time),
     },
+    "chat_messages": {
+        "chat_id": identifier, "messages": [MESSAGE], "has_more": boolean,
+    },
+    "sync_done": {"chats": integer},
+    "typing": {
+        "chat_id": identifier, "user_id": identifier, "is_typing": boolean,
+    },
     "error": {
         "request": Maybe(text), "reason": one_of(*REASONS),
         "field": Maybe(text), "chat_id": Maybe(identifier),
