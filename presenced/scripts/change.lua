@@ -35,14 +35,26 @@ local function up(user, session, known)
 		call('SISMEMBER', P .. 'touched', user) == 0)
 end
 
+-- A session ended that only the book before this one knew: its user was online
+-- just now, and is due unless another session of his is registered in time.
+local function down_unheard(user)
+	if call('EXISTS', P .. 'u:' .. user) == 0 and
+		call('SISMEMBER', P .. 'touched', user) == 0 then
+		go_online(user, true)
+		session_ended(user, now, false)
+	end
+end
+
 local function down(user, session, at_once)
 	local key = P .. 'u:' .. user
 	local old = call('HGET', key, session)
-	call('ZADD', P .. 'closed', now, session)
+	local is_news = call('ZADD', P .. 'closed', now, session) == 1
 	if old then
 		call('HDEL', key, session)
 		call('SREM', P .. 's:' .. old, user .. session)
 		session_ended(user, now, at_once)
+	elseif recovering and is_news then
+		down_unheard(user)
 	end
 end
 

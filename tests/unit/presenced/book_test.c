@@ -190,6 +190,35 @@ test_silent_once(void **state)
 	}
 }
 
+/* It ended before its gateway came to register it. */
+static void
+test_ended_before_registered(void **state)
+{
+	struct store *s = *state;
+	struct presence_change p;
+	struct uuid other = id_of('u', 2);
+	int64_t closed;
+
+	/* A fresh book, as after a loss. */
+	assert_int_equal(ask_change(s, gw_a, SESSION_DOWN, user, s1), 0);
+	assert_int_equal(ask_change(s, gw_a, SESSION_DOWN, user, s1), 0);
+	assert_int_equal(ask_change(s, gw_a, SESSION_LOGGED_OUT, other,
+	    id_of('s', 2)), 0);
+	closed = ask_tick(s).now_ms;
+	assert_int_equal(ask_tick(s).due, 2);
+	/* The other one has a second device. */
+	assert_int_equal(ask_change(s, gw_b, SESSION_UP, other,
+	    id_of('s', 3)), 0);
+	assert_int_equal(ask_due(s, closed).transitions, 1);
+	p = ask_report(s, user);
+	assert_false(p.online);
+	assert_in_range(p.at_ms, closed - 1000, closed);
+	assert_true(ask_online(s, other));
+	/* A session of which an older repeat tells is no news. */
+	assert_int_equal(ask_change(s, gw_a, SESSION_DOWN, user, s1), 0);
+	assert_int_equal(ask_tick(s).due, 0);
+}
+
 /* A part of a registration whose first parts went to the Redis that was. */
 static void
 test_half_a_registration(void **state)
@@ -480,6 +509,7 @@ main(void)
 		CASE(test_damaged_report),
 		CASE(test_emptied),
 		CASE(test_silent_once),
+		CASE(test_ended_before_registered),
 		CASE(test_half_a_registration),
 		CASE(test_changes_before_registration),
 		CASE(test_settle),

@@ -250,14 +250,19 @@ test_back_while_expiring(void **state)
 static void
 test_closed_session_stays_closed(void **state)
 {
-	struct store *s = *state;
+	struct store *s = ask_open(1, GRACE_MS); /* the book is no new one */
 
+	(void)state;
+	ask_tick(s);
+	turn_ms(20);
 	assert_int_equal(ask_change(s, gw_a, SESSION_DOWN, user, s1), 0);
 	assert_int_equal(ask_change(s, gw_a, SESSION_UP, user, s1), 0);
 	assert_false(ask_online(s, user));
 	assert_int_equal(ask_register(s, gw_a, 1, 1, false), 0);
 	assert_false(ask_online(s, user));
+	assert_int_equal(ask_tick(s).due, 0);
 	assert_int_equal(ask_change(s, gw_a, SESSION_UP, user, s3), 1);
+	store_free(&s);
 }
 
 /* One session that two gateways name (a repeat after a restart of one) is the
