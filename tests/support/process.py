@@ -108,6 +108,17 @@ class Process:
     def resume(self):
         self.child.send_signal(signal.SIGCONT)
 
+    def stacks(self):
+        """Where every thread stands, for a process that hangs."""
+        try:
+            return subprocess.run(
+                ["gdb", "-p", str(self.pid), "-batch", "-ex",
+                 "thread apply all backtrace 16"], stdin=subprocess.DEVNULL,
+                capture_output=True, text=True, timeout=60,
+                check=False).stdout[-6000:]
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"(no backtrace: {error})"
+
     def terminate(self, how=signal.SIGTERM, seconds=STOP_SECONDS):
         """Asks for an orderly end and returns the exit status."""
         self.begin_terminate(how)
@@ -124,9 +135,10 @@ class Process:
         try:
             status = self.child.wait(seconds)
         except subprocess.TimeoutExpired:
+            where = self.stacks()
             self.kill()
             self.faults.append(f"{self.name} did not stop in {seconds:g} s:\n"
-                               + self.log_tail())
+                               + self.log_tail() + "\n" + where)
             return None
         self.child = None
         if status != 0:
