@@ -166,8 +166,9 @@ mode_browser() {
 mode_sanitize() {
 	export ASAN_OPTIONS=detect_leaks=1:exitcode=86
 	export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+	export LSAN_OPTIONS="suppressions=$ROOT/tests/support/lsan.supp print_suppressions=0"
 	with_build sanitize asan '' sanitized_runs
-	unset ASAN_OPTIONS UBSAN_OPTIONS
+	unset ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS
 }
 
 sanitized_runs() {
