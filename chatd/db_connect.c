@@ -28,6 +28,7 @@ static const char session_settings[] =
     "SET idle_in_transaction_session_timeout = '5s';"
     "SET plan_cache_mode = force_generic_plan;"
     "SET jit = off;"
+    "SET max_parallel_workers_per_gather = 0;"
     "SET enable_seqscan = off;"
     "SET enable_hashjoin = off;"
     "SET enable_mergejoin = off;"

@@ -1,7 +1,8 @@
 /*
  * presence_changed: what presenced found out, stored and told to those who may
- * know. Acknowledged after the commit; presenced repeats until then, and the
- * same change again is published again.
+ * know. Acknowledged after the commit; presenced repeats until then. The same
+ * change again is published again unless this process knows it has done so: a
+ * predecessor may have died between its commit and its publish.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,6 +10,7 @@
 
 #include "chatd/events.h"
 #include "chatd/handlers.h"
+#include "chatd/presence.h"
 #include "chatd/service.h"
 #include "chatd/settings.h"
 #include "chatd/store_users.h"
@@ -63,6 +65,7 @@ on_stored(void *arg, struct db_result *res)
 	struct buf bytes = BUF_INIT;
 	struct buf json = BUF_INIT;
 	struct uuid last = { { 0 } };
+	bool news = false;
 
 	if (err != ERR_OK) {
 		changes_end(g, err);
@@ -74,9 +77,14 @@ on_stored(void *arg, struct db_result *res)
 		store_presence_read(res, 0, i, &w);
 		if (!uuid_eq(&w.user, &last)) {
 			last = w.user;
+			news = presence_is_news(g->r->svc->presence, &w.user,
+			    w.version);
 			put_status_event(&bytes, &json, g->r, &w);
 		}
-		events_bytes_to_user(g->r->svc->events, &w.watcher, &bytes);
+		if (news) {
+			events_bytes_to_user(g->r->svc->events, &w.watcher,
+			    &bytes);
+		}
 	}
 	buf_fini(&bytes);
 	buf_fini(&json);

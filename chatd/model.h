@@ -55,9 +55,9 @@ struct message {
 };
 
 enum message_state {
-	STATE_SENT,
-	STATE_DELIVERED,
-	STATE_READ,
+	STATE_SENT = 0, /* as chat_items tells them */
+	STATE_DELIVERED = 1,
+	STATE_READ = 2,
 };
 
 enum chat_kind {

@@ -21,6 +21,8 @@
 
 #define ROUND_MAX 2000
 #define PENDING_MAX 256
+/* Users whose newest told change is remembered; when full, all are forgotten. */
+#define TOLD_MAX 200000
 
 struct ask {
 	struct list link;   /* in presence.waiting or round.asks */
@@ -46,6 +48,7 @@ struct presence {
 	bool closing;
 	struct list waiting;
 	struct list rounds;
+	struct map told;           /* user -> version, plus one */
 	struct metric *m_asked;
 	struct metric *m_failed;
 };
@@ -207,6 +210,24 @@ presence_ask(struct presence *p, const struct uuid *ids, size_t n,
 	list_push_back(&p->waiting, &a->link);
 }
 
+/* ---- what was told ----------------------------------------------------------------- */
+
+_Static_assert(sizeof(uintptr_t) >= sizeof(uint64_t),
+    "versions are kept in the map's pointers");
+
+bool
+presence_is_news(struct presence *p, const struct uuid *user,
+    uint64_t version)
+{
+	void *now = (void *)(uintptr_t)(version + 1);
+
+	if (p->told.len >= TOLD_MAX) {
+		map_fini(&p->told);
+		map_init(&p->told);
+	}
+	return map_put(&p->told, user, now) != now;
+}
+
 /* ---- life ----------------------------------------------------------------------------- */
 
 static void
@@ -229,8 +250,10 @@ presence_new(uv_loop_t *loop, struct turn *turn, const char *addresses,
 	p->timeout_ms = timeout_ms;
 	list_init(&p->waiting);
 	list_init(&p->rounds);
+	map_init(&p->told);
 	p->client = rpc_client_new(loop, &conf);
 	if (p->client == NULL) {
+		map_fini(&p->told);
 		free(p);
 		return NULL;
 	}
@@ -268,6 +291,7 @@ presence_free(struct presence **pp)
 	*pp = NULL;
 	if (p != NULL) {
 		presence_close(p);
+		map_fini(&p->told);
 		free(p);
 	}
 }

@@ -3,6 +3,9 @@
  * one call. presenced away, or slow beyond presence_timeout: everyone reads
  * Offline. Statuses are never a reason to fail a request.
  *
+ * And what was told of it: presenced repeats a change until it is acknowledged,
+ * also to a chatd that has published it already.
+ *
  * Main thread only.
  *
  * SPDX-License-Identifier: MIT
@@ -34,5 +37,11 @@ void presence_free(struct presence **p);
 /* Never calls back from within, unless closed. The ids are copied. */
 void presence_ask(struct presence *p, const struct uuid *ids, size_t n,
     presence_fn *fn, void *arg);
+
+/* Whether this process has not yet told this change of the user; from now on it
+ * has. What it has told is remembered within a bound: the worst that follows is
+ * news told twice. */
+MUST_CHECK bool presence_is_news(struct presence *p, const struct uuid *user,
+    uint64_t version);
 
 #endif

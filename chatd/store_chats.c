@@ -73,7 +73,6 @@ static void
 read_last(struct db_row *row, struct chat_item *c)
 {
 	struct message *m = &c->last;
-	int64_t delivered, read;
 
 	c->has_last = !db_null(row);
 	m->id = db_get_uuid(row);
@@ -89,13 +88,7 @@ read_last(struct db_row *row, struct chat_item *c)
 	m->sender.username = db_get_text(row);
 	m->sender.name = db_get_text(row);
 	m->sender.nickname = db_get_text(row);
-	/* Null: there is no other member. */
-	delivered = db_null(row) ? INT64_MAX : 0;
-	delivered += db_get_int(row);
-	read = db_null(row) ? INT64_MAX : 0;
-	read += db_get_int(row);
-	c->last_state = read >= m->seq ? STATE_READ :
-	    delivered >= m->seq ? STATE_DELIVERED : STATE_SENT;
+	c->last_state = (enum message_state)db_get_int(row);
 }
 
 void

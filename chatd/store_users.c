@@ -209,5 +209,6 @@ store_presence_read(const struct db_result *r, unsigned step, size_t i,
 	w_r->user = db_get_uuid(&row);
 	w_r->online = db_get_bool(&row);
 	w_r->last_seen_at = db_get_time(&row);
+	w_r->version = (uint64_t)db_get_int(&row);
 	w_r->watcher = db_get_uuid(&row);
 }

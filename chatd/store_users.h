@@ -56,6 +56,7 @@ struct watched {
 	struct uuid user;
 	bool online;
 	int64_t last_seen_at;
+	uint64_t version;
 	struct uuid watcher;
 };
 

@@ -28,17 +28,24 @@ SELECT id FROM chats WHERE private_key = $1::text
 -- name: chat_items
 -- The chats of $1 as items of a list, newest activity first: all, or those of
 -- $2; at most $3. `other` is the second person of a private chat (oneself in a
--- notes chat), `mark` the least any other member holds and has read of it, which
--- gives the last message its state.
+-- notes chat). The last message's state (0 sent, 1 delivered, 2 read) asks for
+-- anyone who lags behind: in a large group one is soon found.
 SELECT c.id, c.kind, c.name, c.description, c.avatar_url, c.last_seq,
        c.joined_seq, c.delivered_seq, c.read_seq, c.own_unread,
        o.id AS other_id, o.username, o.name, o.avatar_url, ok.nickname,
        m.id, m.sender_id, left(m.content, 200), m.format, m.filename,
        m.created_at, s.username, s.name, sk.nickname,
-       mark.delivered_seq, mark.read_seq
+       CASE
+       WHEN NOT EXISTS (SELECT FROM members x WHERE x.chat_id = c.id
+           AND x.user_id <> m.sender_id AND x.read_seq < m.seq) THEN 2
+       WHEN m.seq <= c.announced_seq
+           OR NOT EXISTS (SELECT FROM members x WHERE x.chat_id = c.id
+           AND x.user_id <> m.sender_id AND x.delivered_seq < m.seq) THEN 1
+       ELSE 0
+       END AS last_state
 FROM (
 	SELECT c.id, c.kind, c.name, c.description, c.avatar_url, c.last_seq,
-	       me.joined_seq, me.delivered_seq, me.read_seq, me.own_unread,
+	       c.announced_seq, me.joined_seq, me.delivered_seq, me.read_seq, me.own_unread,
 	       coalesce(c.last_message_at, c.created_at) AS active_at
 	FROM members me JOIN chats c ON c.id = me.chat_id
 	WHERE me.user_id = $1::uuid
@@ -57,11 +64,6 @@ LEFT JOIN contacts ok ON ok.owner_id = $1::uuid AND ok.user_id = o.id
 LEFT JOIN messages m ON m.chat_id = c.id AND m.seq = c.last_seq
 LEFT JOIN users s ON s.id = m.sender_id
 LEFT JOIN contacts sk ON sk.owner_id = $1::uuid AND sk.user_id = m.sender_id
-LEFT JOIN LATERAL (
-	SELECT min(x.delivered_seq) AS delivered_seq, min(x.read_seq) AS read_seq
-	FROM members x
-	WHERE x.chat_id = c.id AND x.user_id <> m.sender_id
-) mark ON m.id IS NOT NULL
 ORDER BY c.active_at DESC, c.id DESC
 
 -- name: chat_members

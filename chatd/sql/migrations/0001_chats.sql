@@ -16,11 +16,12 @@ BEGIN
 		CREATE EXTENSION IF NOT EXISTS unaccent WITH SCHEMA public;
 		CREATE FUNCTION parley_fold(t text) RETURNS text
 		LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-		RETURN lower(public.unaccent('public.unaccent'::regdictionary, t));
+		RETURN lower(public.unaccent('public.unaccent'::regdictionary,
+		    normalize(t, NFKC)));
 	ELSE
 		CREATE FUNCTION parley_fold(t text) RETURNS text
 		LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-		RETURN lower(t);
+		RETURN lower(normalize(t, NFKC));
 	END IF;
 	IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'pg_trgm')
 	THEN
@@ -34,6 +35,7 @@ CREATE TABLE users (
 	username       text NOT NULL,
 	username_key   text NOT NULL GENERATED ALWAYS AS (lower(username)) STORED,
 	name           text NOT NULL,
+	name_fold      text NOT NULL GENERATED ALWAYS AS (parley_fold(name)) STORED,
 	email          text NOT NULL,
 	email_key      text NOT NULL GENERATED ALWAYS AS (lower(email)) STORED,
 	avatar_url     text,
@@ -51,13 +53,16 @@ CREATE TABLE users (
 DO $do$
 BEGIN
 	IF EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm') THEN
-		CREATE INDEX users_username_search ON users
-		    USING gin (parley_fold(username) public.gin_trgm_ops);
-		CREATE INDEX users_name_search ON users
-		    USING gin (parley_fold(name) public.gin_trgm_ops);
+		CREATE INDEX users_username_inside ON users
+		    USING gin (username_key public.gin_trgm_ops);
+		CREATE INDEX users_name_inside ON users
+		    USING gin (name_fold public.gin_trgm_ops);
 	END IF;
 END
 $do$;
+-- Ordered byte by byte, so that a prefix is a range.
+CREATE INDEX users_username_prefix ON users (username_key COLLATE "C");
+CREATE INDEX users_name_prefix ON users (name_fold COLLATE "C");
 
 -- The token itself is never stored, only its SHA-256.
 CREATE TABLE tokens (
@@ -127,7 +132,8 @@ CREATE TABLE members (
 	CONSTRAINT members_marks_check
 	    CHECK (read_seq <= delivered_seq AND own_unread >= 0)
 ) WITH (fillfactor = 70);
-CREATE INDEX members_user ON members (user_id);
+-- Both columns: a pair may be looked up by either index, whichever the plan takes.
+CREATE INDEX members_user ON members (user_id, chat_id);
 
 -- No foreign keys: the one statement that inserts holds the chat's row lock and
 -- has joined the sender's membership; two checks a row would only cost.
