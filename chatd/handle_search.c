@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "chatd/handlers.h"
+#include "chatd/search_copy.h"
 #include "chatd/service.h"
 #include "chatd/store_history.h"
 #include "chatd/view.h"
@@ -88,12 +89,19 @@ on_access(void *arg, struct db_result *res)
 	struct request *r = arg;
 	enum err err = request_db_err(res);
 	struct text q = query_of(r);
+	enum search_access access;
+	int64_t behind;
 
 	if (err != ERR_OK) {
 		request_fail(r, err, NULL);
 		return;
 	}
-	switch (store_access_read(res, 0)) {
+	access = store_access_read(res, 0, &behind);
+	if (behind > SEARCH_COPY_BEHIND) {
+		search_copy_wake(r->svc->search_copy,
+		    &request_field(r, FIELD_search_messages_chat_id)->uuid);
+	}
+	switch (access) {
 	case SEARCH_NO_CHAT:
 		request_fail(r, ERR_NOT_FOUND, NULL);
 		return;

@@ -15,6 +15,7 @@
 #include "chatd/password.h"
 #include "chatd/presence.h"
 #include "chatd/receipts.h"
+#include "chatd/search_copy.h"
 #include "chatd/settings.h"
 #include "chatd/store_tokens.h"
 #include "chatd/turn.h"
@@ -151,6 +152,7 @@ service_init(uv_loop_t *loop)
 	if (svc.presence == NULL || !init_passwords()) {
 		return false;
 	}
+	svc.search_copy = search_copy_new(&svc);
 	svc.writer = writer_new(&svc);
 	svc.receipts = receipts_new(&svc);
 	svc.typing = typing_new(&svc);
@@ -179,6 +181,7 @@ void
 service_drain(void)
 {
 	dispatch_drain(svc.dispatch);
+	search_copy_stop(svc.search_copy);
 	drain_timer = timer_start(on_drain, 0, DRAIN_LOOK_MS);
 }
 
@@ -191,6 +194,7 @@ service_fini(void)
 	writer_close(svc.writer);
 	receipts_close(svc.receipts);
 	typing_close(svc.typing);
+	search_copy_stop(svc.search_copy);
 	if (svc.db != NULL) {
 		db_close(svc.db);
 	}
@@ -203,6 +207,7 @@ service_fini(void)
 	typing_free(&svc.typing);
 	receipts_free(&svc.receipts);
 	writer_free(&svc.writer);
+	search_copy_free(&svc.search_copy);
 	passwords_free(&svc.passwords);
 	presence_free(&svc.presence);
 	db_free(&svc.db);

@@ -23,6 +23,7 @@ struct service {
 	struct writer *writer;
 	struct receipts *receipts;
 	struct typing *typing;
+	struct search_copy *search_copy;
 	struct dispatch *dispatch;
 };
 

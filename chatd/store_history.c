@@ -50,14 +50,26 @@ store_access_step(struct db_unit *u, const struct uuid *user,
 }
 
 enum search_access
-store_access_read(const struct db_result *r, unsigned step)
+store_access_read(const struct db_result *r, unsigned step,
+    int64_t *behind_r)
 {
 	struct db_row row = db_row(r, step, 0);
+	bool chat = db_get_bool(&row);
+	bool member = db_get_bool(&row);
 
-	if (!db_get_bool(&row)) {
+	*behind_r = db_get_int(&row);
+	if (!chat) {
 		return SEARCH_NO_CHAT;
 	}
-	return db_get_bool(&row) ? SEARCH_MEMBER : SEARCH_STRANGER;
+	return member ? SEARCH_MEMBER : SEARCH_STRANGER;
+}
+
+void
+store_copy_step(struct db_unit *u, const struct uuid *chat, int64_t blocks)
+{
+	db_step(u, SQL_search_copy);
+	db_put_uuid(u, chat);
+	db_put_i64(u, blocks);
 }
 
 void

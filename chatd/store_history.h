@@ -35,8 +35,14 @@ enum search_access {
 };
 void store_access_step(struct db_unit *u, const struct uuid *user,
     const struct uuid *chat);
+/* *behind_r: blocks of the chat that could be copied and are not. */
 enum search_access store_access_read(const struct db_result *r,
-    unsigned step);
+    unsigned step, int64_t *behind_r);
+
+/* Copies the chat's next blocks for search, at most `blocks`; db_affected tells
+ * how many. */
+void store_copy_step(struct db_unit *u, const struct uuid *chat,
+    int64_t blocks);
 
 /* The newest `limit` texts with `q` in them, oldest first. Of a message only what
  * a result shows is filled. */

@@ -19,6 +19,7 @@
 
 #include "chatd/fanout.h"
 #include "chatd/request.h"
+#include "chatd/search_copy.h"
 #include "chatd/service.h"
 #include "chatd/turn.h"
 #include "common/clock.h"
@@ -134,6 +135,10 @@ batch_stored(struct writer *w, struct db_result *res)
 		    struct send, link);
 
 		at++;
+		if (row.fresh) {
+			search_copy_sent(w->svc->search_copy,
+			    &row.message.chat_id, row.message.seq);
+		}
 		fanout_message(f, s->r, &row);
 		free(s);
 	}

@@ -3,6 +3,7 @@
 SPDX-License-Identifier: MIT
 """
 
+import asyncio
 from urllib.parse import quote, quote_plus
 
 from support.client import http_request, new_id
@@ -147,3 +148,60 @@ async def test_search_wants_a_token(stack):
     answer = http_request(stack.gateways[0], "GET",
                           f"/api/chats/{chat_id}/search?q=hello")
     assert answer.status == 401 and "error" in answer.json
+
+
+# ---- long chats, whose older texts are searched in copied blocks -------------
+
+async def copied(stack, chat_id, blocks):
+    """Until so many blocks of the chat are copied."""
+    for _ in range(200):
+        if stack.sql("SELECT count(*) FROM message_blocks WHERE chat_id = %s",
+                     chat_id)[0][0] >= blocks:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"{blocks} blocks were not copied")
+
+
+async def test_a_long_chat_is_copied_as_it_grows_and_searched_alike(stack):
+    ann, ben, chat_id = await pair(stack)
+    texts = [f"ordinary {i}" for i in range(1, 4096)]
+    for seq in (1, 512, 513, 1024, 2000):
+        texts[seq - 1] = f"Nádel 针头 {seq}"
+    put_messages(stack, ann, chat_id, texts)
+    expected = [f"Nádel 针头 {seq}" for seq in (1, 512, 513, 1024, 2000)]
+    assert found(stack, ben, chat_id, "NADEL") == expected
+    assert found(stack, ben, chat_id, "头") == expected
+    put_messages(stack, ben, chat_id, ["naDel late"])
+    put_messages(stack, ann, chat_id, ["x"] * (8191 - 4096))
+    await ann.say(chat_id, "the sending that makes it long")
+    await copied(stack, chat_id, 16)
+    expected.append("naDel late")
+    assert found(stack, ben, chat_id, "nadel") == expected
+    assert found(stack, ben, chat_id, "头") == expected[:5]
+    assert found(stack, ben, chat_id, "针头 5") == expected[1:3]
+    assert found(stack, ben, chat_id, "makes it") == \
+        ["the sending that makes it long"]
+    assert found(stack, ben, chat_id, "%") == []
+
+
+async def test_a_search_has_missing_copies_made(stack):
+    ann, ben, chat_id = await pair(stack)
+    put_messages(stack, ann, chat_id,
+                 ["needle" if i % 100 == 0 else f"hay {i}"
+                  for i in range(15000)])
+    got = search(stack, ben, chat_id, "needle").json
+    assert [m["seq"] for m in got] == \
+        [i + 1 for i in range(5000, 15000, 100)]
+    await copied(stack, chat_id, 15000 // 512)
+    assert search(stack, ben, chat_id, "needle").json == got
+    assert [m["seq"] for m in search(stack, ben, chat_id, "hay 1").json] == \
+        [i + 1 for i in range(15000)
+         if f"hay {i}".startswith("hay 1") and i % 100][-100:]
+
+
+async def test_links_of_media_are_not_searched(stack):
+    ann, ben, chat_id = await pair(stack)
+    url = "http://parley.test/media/parley.png"
+    await ann.say(chat_id, url, format="image")
+    await ann.say(chat_id, "parley is a word")
+    assert found(stack, ben, chat_id, "parley") == ["parley is a word"]
