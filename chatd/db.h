@@ -35,7 +35,7 @@
 #include "common/uuid.h"
 
 #define DB_WAITING_MAX 20000
-#define DB_STEPS_MAX 6
+#define DB_STEPS_MAX 8
 #define DB_PARAMS_MAX 40
 
 struct db;

@@ -218,6 +218,8 @@ put_http_error(struct request *r, enum err err)
 		text = "Not allowed";
 	} else if (err == ERR_NOT_FOUND) {
 		text = "Not found";
+	} else if (err == ERR_TOO_LARGE) {
+		text = "Too large";
 	} else if (err_http_status(err) >= 500) {
 		text = "Service unavailable";
 	}

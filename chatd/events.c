@@ -68,6 +68,18 @@ events_to_user(struct events *e, const struct uuid *user,
 }
 
 void
+events_spread(struct events *e, const struct event *event)
+{
+	struct buf bytes = BUF_INIT;
+
+	put_event(&bytes, event);
+	metric_inc(e->m_published);
+	bus_publish(e->bus, EVENT_TOPIC_GATEWAYS, bytes.data, bytes.len, NULL,
+	    NULL);
+	buf_fini(&bytes);
+}
+
+void
 events_resync(struct events *e, uint64_t since_ms)
 {
 	struct event event = { .kind = EVENT_RESYNC, .seq = since_ms };
@@ -149,18 +161,26 @@ event_wait_new(struct events *e, event_wait_fn *fn, void *arg)
 }
 
 void
-event_wait_to_user(struct event_wait *w, const struct uuid *user,
-    const struct event *event)
+event_wait_bytes_to_user(struct event_wait *w, const struct uuid *user,
+    const struct buf *bytes)
 {
 	char topic[EVENT_TOPIC_USER_LEN + 1];
-	struct buf bytes = BUF_INIT;
 
 	w->refs++;
 	w->left++;
-	put_event(&bytes, event);
 	metric_inc(w->events->m_published);
-	bus_publish(w->events->bus, event_topic_user(user, topic), bytes.data,
-	    bytes.len, on_answered, w);
+	bus_publish(w->events->bus, event_topic_user(user, topic),
+	    bytes->data, bytes->len, on_answered, w);
+}
+
+void
+event_wait_to_user(struct event_wait *w, const struct uuid *user,
+    const struct event *event)
+{
+	struct buf bytes = BUF_INIT;
+
+	put_event(&bytes, event);
+	event_wait_bytes_to_user(w, user, &bytes);
 	buf_fini(&bytes);
 }
 

@@ -38,6 +38,8 @@ void events_to_user(struct events *e, const struct uuid *user,
 /* The same bytes for several users: put_event them once. */
 void events_bytes_to_user(struct events *e, const struct uuid *user,
     const struct buf *bytes);
+/* Once for all the users it names, wherever they are (EVENT_SPREAD). */
+void events_spread(struct events *e, const struct event *event);
 /* Events of the last since_ms may be lost: every gateway catches up. */
 void events_resync(struct events *e, uint64_t since_ms);
 
@@ -52,6 +54,9 @@ MUST_CHECK struct event_wait *event_wait_new(struct events *e,
     event_wait_fn *fn, void *arg);
 void event_wait_to_user(struct event_wait *w, const struct uuid *user,
     const struct event *event);
+/* The same bytes for several users: put_event them once. */
+void event_wait_bytes_to_user(struct event_wait *w, const struct uuid *user,
+    const struct buf *bytes);
 void event_wait_go(struct event_wait *w);
 
 #endif

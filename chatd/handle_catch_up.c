@@ -105,13 +105,20 @@ add_part(struct catch_up *g, uint32_t *count, enum catch_up_kind kind,
 }
 
 static void
-add_lost(struct catch_up *g, uint32_t *count)
+add_lost(struct catch_up *g, uint32_t *count, struct buf *json)
 {
 	for (size_t i = 0; i < g->known_count; i++) {
-		if (!g->mine[i]) {
-			add_part(g, count, PART_CHAT_LOST, &g->known[i].chat,
-			    0, NULL);
+		const struct chat_known *k = &g->known[i];
+
+		if (g->mine[i]) {
+			continue;
 		}
+		buf_reset(json);
+		if (k->known) {
+			view_member_removed(json, &k->chat,
+			    &g->r->frame->user, NULL);
+		}
+		add_part(g, count, PART_CHAT_LOST, &k->chat, 0, json);
 	}
 }
 
@@ -124,7 +131,7 @@ add_added(struct catch_up *g, uint32_t *count, const bool *online,
 	for (size_t i = 0; i < g->added_count; i++) {
 		struct chat_item c = g->added[i];
 
-		c.has_last = false;
+		c.has_last = c.has_last && c.last_seq == c.joined_seq;
 		c.read_seq = c.last_seq;
 		buf_reset(json);
 		view_chat_added(json, &c, &g->r->frame->user, online[i]);
@@ -214,7 +221,7 @@ on_statuses(void *arg, const bool *online)
 
 	buf_put_u8(body, 0);
 	buf_put_u32(body, 0);
-	add_lost(g, &count);
+	add_lost(g, &count, &json);
 	add_added(g, &count, online, &json);
 	more = add_messages(g, &count, &json);
 	if (!more && g->head.away_ms > 0) {

@@ -10,6 +10,7 @@
 #include "chatd/db.h"
 #include "chatd/dispatch.h"
 #include "chatd/events.h"
+#include "chatd/groups.h"
 #include "chatd/media_url.h"
 #include "chatd/migrate.h"
 #include "chatd/password.h"
@@ -78,6 +79,7 @@ on_purge(uv_timer_t *t)
 	(void)t;
 	store_tokens_purge_step(u);
 	db_submit(u, on_purged, NULL);
+	groups_purge(svc.groups);
 }
 
 /* ---- life ----------------------------------------------------------------------- */
@@ -155,6 +157,7 @@ service_init(uv_loop_t *loop)
 	svc.search_copy = search_copy_new(&svc);
 	svc.writer = writer_new(&svc);
 	svc.receipts = receipts_new(&svc);
+	svc.groups = groups_new(&svc);
 	svc.typing = typing_new(&svc);
 	svc.dispatch = dispatch_new(&svc, settings.listen,
 	    (size_t)settings.in_flight_max);
@@ -182,6 +185,7 @@ service_drain(void)
 {
 	dispatch_drain(svc.dispatch);
 	search_copy_stop(svc.search_copy);
+	groups_settle(svc.groups);
 	drain_timer = timer_start(on_drain, 0, DRAIN_LOOK_MS);
 }
 
@@ -193,6 +197,9 @@ service_fini(void)
 	timer_close(&purge_timer);
 	writer_close(svc.writer);
 	receipts_close(svc.receipts);
+	if (svc.groups != NULL) {
+		groups_settle(svc.groups);
+	}
 	typing_close(svc.typing);
 	search_copy_stop(svc.search_copy);
 	if (svc.db != NULL) {
@@ -205,6 +212,7 @@ service_fini(void)
 	events_free(&svc.events);
 	dispatch_free(&svc.dispatch);
 	typing_free(&svc.typing);
+	groups_free(&svc.groups);
 	receipts_free(&svc.receipts);
 	writer_free(&svc.writer);
 	search_copy_free(&svc.search_copy);

@@ -22,6 +22,7 @@ struct service {
 	struct passwords *passwords;
 	struct writer *writer;
 	struct receipts *receipts;
+	struct groups *groups;
 	struct typing *typing;
 	struct search_copy *search_copy;
 	struct dispatch *dispatch;

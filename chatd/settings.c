@@ -53,6 +53,8 @@ const struct config_row settings_rows[] = {
 	    "4", 1, 64, 0, "connections to PostgreSQL" },
 	{ "status_group_max", CONFIG_INT, &settings.status_group_max, "50", 0,
 	    1000, 0, "members of the largest group that hears of statuses" },
+	{ "group_members_max", CONFIG_INT, &settings.group_members_max, "1024",
+	    2, 10000, 0, "members of a group; beyond: too_large" },
 	{ "presence_timeout", CONFIG_MS, &settings.presence_timeout, "300ms",
 	    10, 5000, 0, "longest wait for presenced; then all are Offline" },
 	{ "in_flight_max", CONFIG_INT, &settings.in_flight_max, "10000", 16,

@@ -23,27 +23,6 @@ enum send_step {
 	SEND_NICKNAMES,
 };
 
-static int
-compare_uuids(const void *a, const void *b)
-{
-	return uuid_cmp(a, b);
-}
-
-/* Sorts and leaves each id once. */
-static size_t
-distinct(struct uuid *ids, size_t n)
-{
-	size_t kept = 0;
-
-	qsort(ids, n, sizeof(*ids), compare_uuids);
-	for (size_t i = 0; i < n; i++) {
-		if (kept == 0 || !uuid_eq(&ids[kept - 1], &ids[i])) {
-			ids[kept++] = ids[i];
-		}
-	}
-	return kept;
-}
-
 /* ---- sends ---------------------------------------------------------------------- */
 
 /* The columns of a batch. */
@@ -109,7 +88,7 @@ store_send_steps(struct db_unit *u, const struct send_row *rows, size_t n)
 
 	columns_init(&c, rows, n);
 	memcpy(chats, c.chat, n * sizeof(*chats));
-	store_chats_lock_step(u, chats, distinct(chats, n));
+	store_chats_lock_step(u, chats, uuid_distinct(chats, n));
 	insert_step(u, &c);
 	db_step(u, SQL_messages_stored);
 	db_put_uuids(u, c.id, n);
@@ -199,8 +178,8 @@ store_nickname_read(const struct db_result *r, size_t i, struct nickname *k)
 
 /* ---- receipts ------------------------------------------------------------------- */
 
-static void
-announce_step(struct db_unit *u, const struct uuid *chats, size_t n)
+void
+store_announce_step(struct db_unit *u, const struct uuid *chats, size_t n)
 {
 	db_step(u, SQL_receipts_announce);
 	db_put_uuids(u, chats, n);
@@ -223,13 +202,13 @@ store_receipt_steps(struct db_unit *u, const struct receipt_row *rows,
 		upto[i] = rows[i].upto;
 	}
 	memcpy(each, chats, n * sizeof(*each));
-	each_n = distinct(each, n);
+	each_n = uuid_distinct(each, n);
 	store_chats_lock_step(u, each, each_n);
 	db_step(u, SQL_receipts_apply);
 	db_put_uuids(u, chats, n);
 	db_put_uuids(u, users, n);
 	db_put_i64s(u, upto, n);
-	announce_step(u, each, each_n);
+	store_announce_step(u, each, each_n);
 	free(chats);
 	free(users);
 	free(upto);
@@ -260,7 +239,7 @@ store_read_steps(struct db_unit *u, const struct uuid *chat,
 	db_put_uuid(u, chat);
 	db_put_uuid(u, reader);
 	db_put_i64(u, upto);
-	announce_step(u, chat, 1);
+	store_announce_step(u, chat, 1);
 	db_step(u, SQL_chat_others);
 	db_put_uuid(u, chat);
 	db_put_uuid(u, reader);

@@ -75,6 +75,9 @@ struct announced {
 	struct uuid id;        /* nil: none of this chat */
 };
 
+/* Finds what has become delivered in these chats (their locks are held). */
+void store_announce_step(struct db_unit *u, const struct uuid *chats,
+    size_t n);
 void store_receipt_steps(struct db_unit *u, const struct receipt_row *rows,
     size_t n);
 /* The last of store_receipt_steps' steps. */

@@ -34,7 +34,9 @@ void view_person(struct json_out *j, const struct uuid *viewer,
 /* The key contact_info: null where the person is no contact. */
 void view_contact_info(struct json_out *j, const struct uuid *viewer,
     const struct person *p);
-void view_member(struct json_out *j, const struct member *m, bool online);
+/* Where the nickname's value stands in the buffer, if it is null. */
+#define VIEW_NULL_LEN 4
+size_t view_member(struct json_out *j, const struct member *m, bool online);
 /* {"type":"user_status_changed",...} */
 void view_status_changed(struct buf *b, const struct uuid *user, bool online,
     int64_t last_seen_at);
@@ -78,9 +80,43 @@ void view_chat_item(struct json_out *j, const struct chat_item *c,
     const struct uuid *viewer, bool online);
 void view_chat(struct json_out *j, const struct chat_view *c,
     const struct uuid *viewer);
-/* {"type":"private_chat_created","chat":null,"chat_item":..}, or for a group
- * {"type":"chat_added","chat_item":..}. */
+/* {"type":"private_chat_created","chat":null,"chat_item":..}; for a group the
+ * same as group_chat_created to who was in it from its beginning, else
+ * chat_added. */
 void view_chat_added(struct buf *b, const struct chat_item *c,
     const struct uuid *viewer, bool online);
+
+/* ---- view_group.c ------------------------------------------------------------------ */
+
+/* {"type":"group_chat_created","chat":null,...} */
+void view_group_created(struct buf *b, const struct chat_item *c,
+    const struct uuid *viewer);
+/* {"type":"chat_added",...} */
+void view_group_joined(struct buf *b, const struct chat_item *c,
+    const struct uuid *viewer);
+
+struct members_view {
+	const struct uuid *chat;
+	const struct member *members;
+	const bool *online;       /* of each member */
+	size_t member_count;
+	const struct uuid *added; /* who of them is new */
+	size_t added_count;
+};
+
+/* {"type":"chat_members_added",...}. `nickname_at`, where not NULL, gets what
+ * view_member returns for each member. */
+void view_members_added(struct buf *b, const struct members_view *v,
+    uint32_t *nickname_at, const char *request_id);
+/* {"type":"chat_member_removed",...} */
+void view_member_removed(struct buf *b, const struct uuid *chat,
+    const struct uuid *user, const char *request_id);
+/* {"type":"admin_given_to_member",...} */
+void view_admin_given(struct buf *b, const struct uuid *chat,
+    const struct member *m, bool online, const struct uuid *giver,
+    const char *request_id);
+/* {"type":"group_avatar_updated",...} */
+void view_group_avatar(struct buf *b, const struct uuid *chat,
+    struct text avatar_url);
 
 #endif

@@ -119,14 +119,18 @@ view_chat_added(struct buf *b, const struct chat_item *c,
 {
 	struct json_out j;
 
+	if (c->kind == CHAT_GROUP && c->joined_seq > 0) {
+		view_group_joined(b, c, viewer);
+		return;
+	}
+	if (c->kind == CHAT_GROUP) {
+		view_group_created(b, c, viewer);
+		return;
+	}
 	json_out_init(&j, b);
 	json_obj(&j);
-	if (c->kind == CHAT_GROUP) {
-		json_key_str(&j, "type", "chat_added");
-	} else {
-		json_key_str(&j, "type", "private_chat_created");
-		json_key_null(&j, "chat");
-	}
+	json_key_str(&j, "type", "private_chat_created");
+	json_key_null(&j, "chat");
 	json_key(&j, "chat_item");
 	view_chat_item(&j, c, viewer, online);
 	json_obj_end(&j);

@@ -109,9 +109,11 @@ view_person(struct json_out *j, const struct uuid *viewer,
 	json_obj_end(j);
 }
 
-void
+size_t
 view_member(struct json_out *j, const struct member *m, bool online)
 {
+	size_t nickname_at;
+
 	json_obj(j);
 	json_key_uuid(j, "user_id", &m->person.id);
 	view_text(j, "username", m->person.username);
@@ -120,9 +122,11 @@ view_member(struct json_out *j, const struct member *m, bool online)
 	json_key_time(j, "last_read_at", m->last_read_at);
 	json_key_time(j, "last_seen_at", m->person.last_seen_at);
 	view_text(j, "nickname", m->person.nickname);
+	nickname_at = j->b->len - VIEW_NULL_LEN;
 	json_key_str(j, "role", m->role == ROLE_ADMIN ? "admin" : "member");
 	json_key_str(j, "status", view_status(online));
 	json_obj_end(j);
+	return nickname_at;
 }
 
 void

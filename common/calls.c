@@ -152,6 +152,36 @@ event_topic_parse(const char *topic, size_t len, struct uuid *user_r)
 }
 
 void
+put_spread_to(struct buf *b, const struct spread_to *s)
+{
+	buf_put_uuid(b, &s->user);
+	buf_put_u32(b, s->splices);
+}
+
+void
+get_spread_to(struct rd *r, struct spread_to *s)
+{
+	s->user = rd_uuid(r);
+	s->splices = rd_u32(r);
+}
+
+void
+put_splice(struct buf *b, const struct splice *s)
+{
+	buf_put_u32(b, s->at);
+	buf_put_u32(b, s->len);
+	buf_put_blob(b, s->text, s->text_len);
+}
+
+void
+get_splice(struct rd *r, struct splice *s)
+{
+	s->at = rd_u32(r);
+	s->len = rd_u32(r);
+	s->text = (const char *)rd_blob(r, &s->text_len);
+}
+
+void
 put_event(struct buf *b, const struct event *e)
 {
 	buf_put_u8(b, EVENT_VERSION);
@@ -162,6 +192,9 @@ put_event(struct buf *b, const struct event *e)
 	buf_put_uuid(b, &e->skip_session);
 	buf_put_uuid(b, &e->token);
 	buf_put_blob(b, e->json, e->json_len);
+	if (e->kind == EVENT_SPREAD) {
+		buf_put_blob(b, e->spread, e->spread_len);
+	}
 }
 
 bool
@@ -181,6 +214,11 @@ get_event(const void *data, size_t len, struct event *e)
 	e->skip_session = rd_uuid(&r);
 	e->token = rd_uuid(&r);
 	e->json = (const char *)rd_blob(&r, &e->json_len);
+	e->spread = NULL;
+	e->spread_len = 0;
+	if (kind == EVENT_SPREAD) {
+		e->spread = rd_blob(&r, &e->spread_len);
+	}
 	return rd_done(&r) && version == EVENT_VERSION &&
-	    kind >= EVENT_FRAME && kind <= EVENT_RESYNC;
+	    kind >= EVENT_FRAME && kind <= EVENT_SPREAD;
 }

@@ -33,12 +33,16 @@
  *   send_message          chat and seq of the message
  *   open_chat             chat and last_seq of the chat_info
  *   create_private_chat   chat and last_seq of it: the session knows it now
+ *   create_group          the same
+ *   remove_member         chat, where the asker himself has left it: the session
+ *                         knows it no more
  * Rows with the flag FRAMES: with ERR_OK the body is a list of blobs, each a JSON
  * frame for the client (none: it hears nothing). A reply's frame.seq that is not
  * 0 says that this was a part: once that is written the request is sent again,
  * the same but with this value as frame.seq, for the next part.
  * HTTP calls: JSON in, JSON out, status by err.def's HTTP column (a successful
- * register is 201).
+ * register is 201). frame.user is whom the Bearer token names, frame.chat the
+ * chat of the path.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -165,6 +169,26 @@ enum event_kind {
 	                        * no json. skip_session: closes by its answer */
 	EVENT_RESYNC = 7,     /* topic gateways: events of the last `seq` ms may
 	                       * be lost; every gateway catches up */
+	EVENT_SPREAD = 8,     /* topic gateways: a long json that many users get
+	                       * as FRAME, see spread_to */
+};
+
+/*
+ * The users an EVENT_SPREAD is for: so many spread_to, each followed by its
+ * splices. A splice replaces `len` bytes of the json at `at` for this user;
+ * they are in order and apart. So what differs between users costs what it is
+ * long, and the rest is sent and kept once.
+ */
+struct spread_to {
+	struct uuid user;
+	uint32_t splices;
+};
+
+struct splice {
+	uint32_t at;
+	uint32_t len;
+	const char *text; /* borrowed */
+	size_t text_len;
 };
 
 struct event {
@@ -176,8 +200,14 @@ struct event {
 	struct uuid token;
 	const char *json; /* borrowed */
 	size_t json_len;
+	const void *spread; /* borrowed; EVENT_SPREAD: list of spread_to */
+	size_t spread_len;
 };
 
+void put_spread_to(struct buf *b, const struct spread_to *s);
+void get_spread_to(struct rd *r, struct spread_to *s);
+void put_splice(struct buf *b, const struct splice *s);
+void get_splice(struct rd *r, struct splice *s);
 void put_event(struct buf *b, const struct event *e);
 /* False when the bytes are no event of this version. */
 MUST_CHECK bool get_event(const void *data, size_t len, struct event *e);

@@ -170,6 +170,28 @@ uuid_cmp(const struct uuid *a, const struct uuid *b)
 	return memcmp(a->b, b->b, sizeof(a->b));
 }
 
+static int
+compare(const void *a, const void *b)
+{
+	return uuid_cmp(a, b);
+}
+
+size_t
+uuid_distinct(struct uuid *ids, size_t n)
+{
+	size_t kept = 0;
+
+	if (n > 0) {
+		qsort(ids, n, sizeof(*ids), compare);
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (kept == 0 || !uuid_eq(&ids[kept - 1], &ids[i])) {
+			ids[kept++] = ids[i];
+		}
+	}
+	return kept;
+}
+
 uint64_t
 uuid_hash(const struct uuid *id)
 {

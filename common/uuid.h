@@ -34,6 +34,8 @@ char *uuid_format(const struct uuid *id, char text[UUID_TEXT_LEN + 1]);
 bool uuid_is_nil(const struct uuid *id);
 bool uuid_eq(const struct uuid *a, const struct uuid *b);
 int uuid_cmp(const struct uuid *a, const struct uuid *b);
+/* Sorts, leaves each id once, and returns how many are left. */
+size_t uuid_distinct(struct uuid *ids, size_t n);
 /* A 64-bit hash, seeded at random once a process (SipHash), so that outsiders
  * cannot choose ids that collide. */
 uint64_t uuid_hash(const struct uuid *id);

@@ -76,6 +76,16 @@ learn_chat(struct conn *c, const struct frame *reply)
 	}
 }
 
+/* The session has left the chat by its own wish. */
+static void
+forget_chat(struct conn *c, const struct frame *reply)
+{
+	if (!uuid_is_nil(&reply->chat)) {
+		(void)catchup_was_unknown(c, &reply->chat);
+		chats_del(&c->chats, &reply->chat);
+	}
+}
+
 static void
 learn_seen(struct conn *c, const struct frame *reply)
 {
@@ -99,7 +109,11 @@ learn(struct conn *c, const struct contract_row *row,
 		learn_seen(c, reply);
 		break;
 	case MSG_create_private_chat:
+	case MSG_create_group:
 		learn_chat(c, reply);
+		break;
+	case MSG_remove_member:
+		forget_chat(c, reply);
 		break;
 	default:
 		break;

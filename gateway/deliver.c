@@ -301,6 +301,7 @@ deliver_live(struct conn *c, struct delivery *d)
 		break;
 	case EVENT_TOKEN_ENDED:
 	case EVENT_RESYNC:
+	case EVENT_SPREAD: /* fanout.c has made FRAMEs of it */
 		break;
 	}
 }

@@ -191,23 +191,116 @@ catch_up_everyone(struct fanout *f, uint64_t away_ms)
 }
 
 static void
-to_user(struct fan_user *u, const struct event *e)
+to_user(struct fan_user *u, struct delivery *d)
 {
-	struct delivery d;
-
-	delivery_init(&d, e);
 	u->busy = true;
 	LIST_FOREACH_SAFE(link, next, &u->conns) {
 		struct conn *c = LIST_ENTRY(link, struct conn, fan_link);
 
-		if (!uuid_eq(&c->session, &e->skip_session)) {
-			deliver_event(c, &d);
+		if (!uuid_eq(&c->session, &d->event->skip_session)) {
+			deliver_event(c, d);
 		}
 	}
 	u->busy = false;
-	delivery_fini(&d);
 	user_settle(u);
 }
+
+static void
+event_to_user(struct fan_user *u, const struct event *e)
+{
+	struct delivery d;
+
+	delivery_init(&d, e);
+	to_user(u, &d);
+	delivery_fini(&d);
+}
+
+/* ---- spreads ------------------------------------------------------------- */
+
+/* The json with this user's splices. False: not what calls.h says. */
+static bool
+spliced(const struct event *e, struct rd *r, uint32_t splices, struct buf *b)
+{
+	size_t at = 0;
+
+	while (splices-- > 0) {
+		struct splice s;
+
+		get_splice(r, &s);
+		if (!rd_ok(r) || s.at < at || s.at > e->json_len ||
+		    s.len > e->json_len - s.at) {
+			return false;
+		}
+		buf_put(b, e->json + at, s.at - at);
+		buf_put(b, s.text, s.text_len);
+		at = s.at + s.len;
+	}
+	buf_put(b, e->json + at, e->json_len - at);
+	return true;
+}
+
+static bool
+skip_splices(struct rd *r, uint32_t splices)
+{
+	struct splice s;
+
+	while (splices-- > 0 && rd_ok(r)) {
+		get_splice(r, &s);
+	}
+	return rd_ok(r);
+}
+
+/* Those of its users that are here; who has no splices shares one frame. */
+static bool
+spread(struct fanout *f, const struct event *e, struct delivery *shared)
+{
+	struct rd r;
+	uint32_t count;
+
+	rd_init(&r, e->spread, e->spread_len);
+	count = rd_u32(&r);
+	while (count-- > 0 && rd_ok(&r)) {
+		struct event own = *shared->event;
+		struct buf b = BUF_INIT;
+		struct spread_to to;
+		struct fan_user *u;
+		bool good = true;
+
+		get_spread_to(&r, &to);
+		u = map_get(&f->users, &to.user);
+		if (u == NULL) {
+			good = skip_splices(&r, to.splices);
+		} else if (to.splices == 0) {
+			to_user(u, shared);
+		} else if ((good = spliced(e, &r, to.splices, &b))) {
+			own.json = (const char *)b.data;
+			own.json_len = b.len;
+			event_to_user(u, &own);
+		}
+		buf_fini(&b);
+		if (!good) {
+			return false;
+		}
+	}
+	return rd_done(&r);
+}
+
+static void
+take_spread(struct fanout *f, const struct event *e)
+{
+	struct event plain = *e;
+	struct delivery d;
+
+	plain.kind = EVENT_FRAME;
+	delivery_init(&d, &plain);
+	if (!spread(f, e, &d)) {
+		metric_inc(stats.events_bad);
+		log_warn("event_bad", "kind=spread len=%zu", e->spread_len);
+	}
+	delivery_fini(&d);
+}
+
+/* ---- what comes ----------------------------------------------------------- */
 
 void
 fanout_on_message(struct fanout *f, const char *topic, size_t topic_len,
@@ -229,12 +322,16 @@ fanout_on_message(struct fanout *f, const char *topic, size_t topic_len,
 		catch_up_everyone(f, e.seq);
 		return;
 	}
+	if (e.kind == EVENT_SPREAD) {
+		take_spread(f, &e);
+		return;
+	}
 	if (!event_topic_parse(topic, topic_len, &user)) {
 		return;
 	}
 	u = map_get(&f->users, &user);
 	if (u != NULL) {
-		to_user(u, &e);
+		event_to_user(u, &e);
 	}
 }
 

@@ -16,6 +16,10 @@ static const struct http_route routes[] = {
 	    MSG_register, handle_register },
 	{ HTTP_POST, "/api/login", BODY_JSON, false, MSG_login,
 	    handle_login },
+	{ HTTP_POST, "/api/chats/{id}/members", BODY_JSON, true,
+	    MSG_add_chat_members, handle_add_chat_members },
+	{ HTTP_DELETE, "/api/chats/{id}/members/{id}", BODY_NONE, true,
+	    MSG_remove_chat_member, handle_remove_chat_member },
 	{ HTTP_GET, "/api/chats/{id}/search", BODY_NONE, true,
 	    MSG_search_messages, handle_search_messages },
 };

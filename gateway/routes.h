@@ -37,9 +37,11 @@ struct http_route {
 const struct http_route *route_find(enum http_method method,
     const char *path, struct uuid ids[HTTP_IDS_MAX], bool *path_known_r);
 
+void handle_add_chat_members(struct http *h);
 void handle_health(struct http *h);
 void handle_login(struct http *h);
 void handle_register(struct http *h);
+void handle_remove_chat_member(struct http *h);
 void handle_search_messages(struct http *h);
 
 #endif

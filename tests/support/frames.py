@@ -191,6 +191,31 @@ class Result:
             raise Wrong(f"{frame['type']} fails with {frame['data']!r}")
 
 
+class GroupResult:
+    """A result of a group: its keys stand at the top."""
+
+    def __init__(self, key, reason):
+        self.rules = {
+            "success": {"chat_id": identifier, key: text,
+                        "changer_user_id": identifier},
+            "failure": {"chat_id": identifier, "reason": one_of(
+                "not_found", "unauthorized",
+                *({reason: rule} for rule in NAME_RULES))}}
+
+    def check(self, frame):
+        rule = self.rules.get(frame["status"])
+        if rule is None:
+            raise Wrong(f"{frame['type']} has status {frame['status']!r}")
+        check_object(frame, dict(rule, type=text, status=text,
+                                 request_id=Optional(text)), frame["type"])
+
+
+GROUP_RESULTS = {
+    "group_name_change_result": GroupResult("new_name", "name"),
+    "group_description_change_result":
+        GroupResult("new_description", "description"),
+}
+
 RESULTS = {
     "contact_addition": Result(
         {"contact": CONTACT, "contact_info": CONTACT_INFO},
@@ -244,6 +269,17 @@ EVENTS = {
     "contacts": {"contacts": [CONTACT]},
     **{kind: RESULT for kind in RESULTS},
     "private_chat_created": {"chat": Maybe(CHAT), "chat_item": CHAT_ITEM},
+    "group_chat_created": {"chat": Maybe(CHAT), "chat_item": CHAT_ITEM},
+    "chat_added": {"chat_item": CHAT_ITEM},
+    "chat_members_added": {
+        "chat_id": identifier, "members": [MEMBER],
+        "added_user_ids": [identifier],
+    },
+    "chat_member_removed": {"chat_id": identifier, "user_id": identifier},
+    "admin_given_to_member": {
+        "chat_id": identifier, "member": MEMBER, "giving_user_id": identifier,
+    },
+    "group_avatar_updated": {"chat_id": identifier, "avatar_url": url},
     "user_status_changed": {
         "user_id": identifier, "is_online": boolean,
         "last_seen_at": Maybe(time),
@@ -269,13 +305,17 @@ def check_frame(frame):
     if not isinstance(frame, dict) or not text(frame.get("type")):
         raise Wrong(f"a frame without a type: {frame!r}")
     kind = frame["type"]
+    if kind in GROUP_RESULTS:
+        GROUP_RESULTS[kind].check(frame)
+        return
     if kind not in EVENTS:
         raise Wrong(f"an event of unknown type {kind!r}")
     rule = dict(EVENTS[kind], type=text, request_id=Optional(text))
     check_object(frame, rule, kind)
     if kind in RESULTS:
         RESULTS[kind].check(frame)
-    if kind in ("chat_info", "private_chat_created") and frame["chat"]:
+    if kind in ("chat_info", "private_chat_created", "group_chat_created") \
+            and frame["chat"]:
         check_chat(frame["chat"], kind)
 
 
