@@ -255,6 +255,12 @@ events_backlog(const struct events *e)
 	return bus_backlog(e->bus);
 }
 
+bool
+events_settled(const struct events *e)
+{
+	return bus_backlog(e->bus) == 0 || !bus_up(e->bus);
+}
+
 void
 events_free(struct events **ep)
 {

@@ -15,6 +15,7 @@
 #ifndef CHATD_EVENTS_H
 #define CHATD_EVENTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
@@ -32,6 +33,9 @@ MUST_CHECK struct events *events_new(uv_loop_t *loop, const char *redis_url);
 void events_free(struct events **e);
 /* Publishes Redis has not answered yet. */
 size_t events_backlog(const struct events *e);
+/* Nothing is to be waited for: all is answered, or Redis is away and the next
+ * start makes up for what is lost. */
+bool events_settled(const struct events *e);
 
 void events_to_user(struct events *e, const struct uuid *user,
     const struct event *event);

@@ -174,7 +174,7 @@ on_drain(uv_timer_t *t)
 	(void)t;
 	if (db_settle(svc.db) && dispatch_pending(svc.dispatch) == 0 &&
 	    passwords_pending(svc.passwords) == 0 &&
-	    db_pending(svc.db) == 0 && events_backlog(svc.events) == 0) {
+	    db_pending(svc.db) == 0 && events_settled(svc.events)) {
 		timer_close(&drain_timer);
 		daemon_stopped();
 	}

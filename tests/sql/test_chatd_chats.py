@@ -8,6 +8,7 @@ import signal
 import time
 import uuid
 
+from support.process import poll
 from wire import report
 
 LOST, ADDED, MESSAGE, RECEIPT = 2, 1, 3, 4
@@ -651,6 +652,44 @@ def test_sends_under_way_when_the_database_dies(new_bench):
     rows = bench.stack.sql("SELECT count(*), max(seq) FROM messages "
                            "WHERE chat_id = %s", chat)
     assert rows == [(640, 640)]
+
+
+def test_a_database_that_hangs(new_bench):
+    """Its processes stop answering: requests end in time, chatd connects anew,
+    and what the stopped ones do when they wake up doubles nothing."""
+    bench = new_bench()
+    a, b, chat = bench.pair()
+    message(a.say(chat, "before"))
+    pids = [pid for pid, in bench.stack.sql(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() "
+        "AND application_name = 'parley-chatd'")]
+    front = str(uuid.uuid4())
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        begun = time.monotonic()
+        first = a.say(chat, "meanwhile", front)
+        assert time.monotonic() - begun < 12
+        assert first.reason in ("ok", "unavailable")
+        poll(lambda: a.say(chat, "meanwhile", front).reason == "ok",
+             "a connection that works", 20)
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+    assert message(a.say(chat, "meanwhile", front))["seq"] == 2
+    assert message(a.say(chat, "after"))["seq"] == 3
+    assert chat_info(b, chat)["last_seq"] == 3
+
+
+def test_draining_without_redis(new_bench):
+    bench = new_bench()
+    a, b, chat = bench.pair()
+    bench.stack.redis.kill()
+    message(a.say(chat, "published to nobody"))
+    begun = time.monotonic()
+    assert bench.stack.chatds[0].terminate() == 0
+    assert time.monotonic() - begun < 5
+    bench.stack.redis.start()
 
 
 def test_redis_away_does_not_stop_sends(new_bench):
