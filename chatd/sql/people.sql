@@ -19,78 +19,95 @@ LEFT JOIN chats c ON c.private_key = $3::text
 WHERE u.id = $2::uuid
 
 -- name: people_search
--- $1 the viewer, $2 the input (not blank). Six classes, best first, each without
--- the people of those before it and each bounded: prefixes from the ordered
--- indexes, what stands inside from the trigram indexes, nicknames from the
--- viewer's contacts alone. Two characters have no trigram: they are looked for by
--- reading on until enough are found. What stands inside is looked for only when
--- the prefixes are not enough.
+-- $1 the viewer, $2 the input (not blank). Six ways to match, the better first;
+-- each person is found by the best alone, so that 50 of each are enough. Prefixes
+-- are ranges of the ordered indexes (`beyond` lies behind all that begin with the
+-- input), nicknames are the viewer's own. The two that cost most, text within
+-- usernames and within names, are asked only when the others gave less than 50:
+-- by trigrams or, where the input has none, by its characters and pairs.
 WITH q AS MATERIALIZED (
-	SELECT f, f || chr(1114111) AS above, char_length(f) >= 3 AS indexed,
-	       '%' || replace(replace(replace(f, '\', '\\'), '%', '\%'), '_',
-	           '\_') || '%' AS inside
+	SELECT f AS folded, f || chr(1114111) AS beyond,
+	       '%' || replace(replace(replace(f, '\', '\\'), '%', '\%'), '_', '\_')
+	           || '%' AS pattern,
+	       parley_has_trigrams(f) AS trigrams,
+	       CASE WHEN char_length(f) = 1 THEN ARRAY[f] ELSE (
+	           SELECT array_agg(substr(f, i, 2))
+	           FROM generate_series(1, char_length(f) - 1) i) END AS grams
 	FROM parley_fold($2::text) AS f
 	WHERE f <> ''
-), nick AS MATERIALIZED (
-	SELECT k.user_id, starts_with(parley_fold(k.nickname), q.f) AS prefix
+), nicknamed AS MATERIALIZED (
+	SELECT k.user_id, k.nickname_fold AS key,
+	       starts_with(k.nickname_fold, q.folded) AS prefix
 	FROM q, contacts k
-	WHERE k.owner_id = $1::uuid
-		AND strpos(parley_fold(k.nickname), q.f) > 0
-), prefix AS MATERIALIZED (
-	(SELECT user_id AS id, 0 AS rank FROM nick WHERE prefix LIMIT 50)
-	UNION ALL
-	(SELECT u.id, 1 FROM users u
-	WHERE u.username_key COLLATE "C" >= (SELECT f FROM q)
-		AND u.username_key COLLATE "C" < (SELECT above FROM q)
-		AND u.id NOT IN (SELECT user_id FROM nick WHERE prefix)
-	ORDER BY u.username_key COLLATE "C" LIMIT 50)
-	UNION ALL
-	(SELECT u.id, 2 FROM users u
-	WHERE u.name_fold COLLATE "C" >= (SELECT f FROM q)
-		AND u.name_fold COLLATE "C" < (SELECT above FROM q)
-		AND NOT starts_with(u.username_key, (SELECT f FROM q))
-		AND u.id NOT IN (SELECT user_id FROM nick WHERE prefix)
-	ORDER BY u.name_fold COLLATE "C" LIMIT 50)
-), inside AS MATERIALIZED (
-	(SELECT user_id AS id, 3 AS rank FROM nick
-	WHERE NOT prefix AND user_id NOT IN (SELECT id FROM prefix) LIMIT 50)
-	UNION ALL
-	(SELECT u.id, 4 FROM users u
-	WHERE (SELECT indexed FROM q) AND (SELECT count(*) FROM prefix) < 50
-		AND u.username_key LIKE (SELECT inside FROM q)
-		AND NOT starts_with(u.username_key, (SELECT f FROM q))
-		AND NOT starts_with(u.name_fold, (SELECT f FROM q))
-		AND u.id NOT IN (SELECT user_id FROM nick)
-	LIMIT 50)
-	UNION ALL
-	(SELECT u.id, 5 FROM users u
-	WHERE (SELECT indexed FROM q) AND (SELECT count(*) FROM prefix) < 50
-		AND u.name_fold LIKE (SELECT inside FROM q)
-		AND strpos(u.username_key, (SELECT f FROM q)) = 0
-		AND NOT starts_with(u.name_fold, (SELECT f FROM q))
-		AND u.id NOT IN (SELECT user_id FROM nick)
-	LIMIT 50)
-	UNION ALL
-	(SELECT u.id, CASE WHEN strpos(u.username_key, (SELECT f FROM q)) > 0
-	    THEN 4 ELSE 5 END
-	FROM users u
-	WHERE (SELECT NOT indexed FROM q) AND (SELECT count(*) FROM prefix) < 50
-		AND (strpos(u.username_key, (SELECT f FROM q)) > 0
-			OR strpos(u.name_fold, (SELECT f FROM q)) > 0)
-		AND NOT starts_with(u.username_key, (SELECT f FROM q))
-		AND NOT starts_with(u.name_fold, (SELECT f FROM q))
-		AND u.id NOT IN (SELECT user_id FROM nick)
-	LIMIT 50)
+	WHERE k.owner_id = $1::uuid AND strpos(k.nickname_fold, q.folded) > 0
+), easy AS MATERIALIZED (
+	(SELECT 0 AS rank, user_id AS id, key FROM nicknamed
+		WHERE prefix ORDER BY key COLLATE "C", user_id LIMIT 50)
+	UNION ALL (
+		SELECT 1, id, username_key FROM users
+		WHERE username_key COLLATE "C" >= (SELECT folded FROM q)
+			AND username_key COLLATE "C" < (SELECT beyond FROM q)
+			AND id NOT IN (SELECT user_id FROM nicknamed WHERE prefix)
+		ORDER BY username_key COLLATE "C" LIMIT 50)
+	UNION ALL (
+		SELECT 2, id, name_fold FROM users
+		WHERE name_fold COLLATE "C" >= (SELECT folded FROM q)
+			AND name_fold COLLATE "C" < (SELECT beyond FROM q)
+			AND NOT starts_with(username_key, (SELECT folded FROM q))
+			AND id NOT IN (SELECT user_id FROM nicknamed WHERE prefix)
+		ORDER BY name_fold COLLATE "C" LIMIT 50)
+	UNION ALL (
+		SELECT 3, n.user_id, n.key FROM nicknamed n
+		CROSS JOIN LATERAL (
+			SELECT * FROM users WHERE id = n.user_id OFFSET 0) u
+		WHERE NOT n.prefix
+			AND NOT starts_with(u.username_key, (SELECT folded FROM q))
+			AND NOT starts_with(u.name_fold, (SELECT folded FROM q))
+		LIMIT 50)
+), within_username AS MATERIALIZED (
+	SELECT 4 AS rank, u.id, u.username_key AS key FROM (
+		SELECT * FROM users
+		WHERE (SELECT trigrams FROM q)
+			AND username_key LIKE (SELECT pattern FROM q)
+		UNION ALL
+		SELECT * FROM users
+		WHERE NOT (SELECT trigrams FROM q)
+			AND parley_grams(username_key) @> (SELECT grams FROM q)
+			AND strpos(username_key, (SELECT folded FROM q)) > 0
+	) u
+	WHERE (SELECT count(*) FROM easy) < 50
+		AND u.id NOT IN (SELECT id FROM easy)
+	LIMIT 50
+), within_name AS MATERIALIZED (
+	SELECT 5 AS rank, u.id, u.name_fold AS key FROM (
+		SELECT * FROM users
+		WHERE (SELECT trigrams FROM q)
+			AND name_fold LIKE (SELECT pattern FROM q)
+		UNION ALL
+		SELECT * FROM users
+		WHERE NOT (SELECT trigrams FROM q)
+			AND parley_grams(name_fold) @> (SELECT grams FROM q)
+			AND strpos(name_fold, (SELECT folded FROM q)) > 0
+	) u
+	WHERE (SELECT count(*) FROM easy)
+			+ (SELECT count(*) FROM within_username) < 50
+		AND u.id NOT IN (SELECT id FROM easy)
+		AND u.id NOT IN (SELECT id FROM within_username)
+	LIMIT 50
+), best AS (
+	SELECT * FROM (
+		SELECT * FROM easy
+		UNION ALL SELECT * FROM within_username
+		UNION ALL SELECT * FROM within_name
+	) b
+	ORDER BY b.rank, b.key COLLATE "C", b.id LIMIT 50
 )
 SELECT u.id, u.username, u.name, u.avatar_url, u.last_seen_at,
        k.user_id IS NOT NULL AS is_contact, k.nickname, k.added_at
-FROM (
-	SELECT id, rank FROM prefix UNION ALL SELECT id, rank FROM inside
-	ORDER BY rank LIMIT 50
-) found
-JOIN users u ON u.id = found.id
+FROM best b
+JOIN users u ON u.id = b.id
 LEFT JOIN contacts k ON k.owner_id = $1::uuid AND k.user_id = u.id
-ORDER BY found.rank, u.username_key
+ORDER BY b.rank, b.key COLLATE "C", b.id
 
 -- name: presence_apply
 -- Applies what is not older than what was applied (the same again: its news may

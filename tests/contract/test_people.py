@@ -109,6 +109,129 @@ async def test_search_takes_percent_and_underscore_as_they_are(stack):
     assert len(await search(ann, f"back\\slash {key}")) == 1
 
 
+@pytest.mark.parametrize("text", [
+    "\u660e", "\u5c0f\u660e", "\u738b\u5c0f\u660e", "\u5c0f\u660e\u5bb6",
+    "\u738b\u5c0f\u660e\u5bb6"])
+async def test_search_finds_text_without_spaces_at_any_length(stack, text):
+    ann = await person(stack)
+    username = word()
+    register(stack.gateways[0], username=username,
+             name="\u738b\u5c0f\u660e\u5bb6")
+    assert username in await search(ann, text)
+    stack.sql("DELETE FROM users WHERE username = %s RETURNING 1", username)
+
+
+@pytest.mark.parametrize("text", [
+    "\u2e18", "\u2e18\U0001fab6", "\U0001fab6\U0001fab6\U0001fab6",
+    "\U0001fab6", "\u2e18\U0001fab6\U0001fab6\U0001fab6"])
+async def test_search_finds_signs_and_pictures_at_any_length(stack, text):
+    ann = await person(stack)
+    username = word()
+    register(stack.gateways[0], username=username,
+             name="Feather \u2e18" + "\U0001fab6" * 3)
+    assert username in await search(ann, text)
+    assert await search(ann, text + "\u2e2e") == []
+    stack.sql("DELETE FROM users WHERE username = %s RETURNING 1", username)
+
+
+async def test_search_finds_one_and_two_letters_within_words(stack):
+    ann = await person(stack)
+    # Letters that no other test's names hold.
+    register(stack.gateways[0], username=word(), name="a\u0434\u0436b")
+    register(stack.gateways[0], username=word(), name="\u0436 first")
+    for text in ("\u0436", "\u0416", " \u0436 "):
+        found = await ann.ask("search_people", input=text)
+        names = [p["name"] for p in found["search_people_results"]]
+        assert names == ["\u0436 first", "a\u0434\u0436b"]
+    assert len(await search(ann, "\u0434\u0436")) == 1
+    assert await search(ann, "\u0436\u0434") == []
+
+
+@pytest.mark.parametrize("text", ["\u0301", "\u0301\u0308"])
+async def test_search_for_accents_alone_finds_nobody(stack, text):
+    ann = await person(stack)
+    assert await search(ann, text) == []
+
+
+async def test_search_finds_letters_with_combining_marks(stack):
+    ann = await person(stack)
+    key = word()
+    username = word()
+    register(stack.gateways[0], username=username,
+             name=f"{key} e\u0301te\u0301")
+    for text in (f"{key} ete", f"{key} \u00e9t\u00e9", f"{key} e\u0301te"):
+        assert await search(ann, text) == [username]
+
+
+async def test_search_puts_nickname_before_username_before_name(stack):
+    ann = await person(stack)
+    key = word()
+    people = {}
+    for way, username, name in [
+            ("name within", word(), f"the {key}"),
+            ("nickname within", word(), "Nobody A"),
+            ("username within", f"x{key}", "Nobody B"),
+            ("name prefix", word(), f"{key} the first"),
+            ("nickname prefix", word(), "Nobody C"),
+            ("username prefix", f"{key}x", "Nobody D")]:
+        register(stack.gateways[0], username=username, name=name)
+        found = await ann.ask("search_people", input=username)
+        people[way] = found["search_people_results"][0]
+    for way, nickname in [("nickname within", f"my {key}"),
+                          ("nickname prefix", f"{key.upper()}y")]:
+        await ann.ask("add_contact", user_id=people[way]["id"])
+        answer = await ann.ask("change_nickname", user_id=people[way]["id"],
+                               new_nickname=nickname)
+        assert answer["status"] == "success"
+    assert await search(ann, key) == [people[way]["username"] for way in (
+        "nickname prefix", "username prefix", "name prefix",
+        "nickname within", "username within", "name within")]
+
+
+async def test_search_lists_who_matches_in_many_ways_once_by_the_best(stack):
+    ann = await person(stack)
+    key = word()
+    for username, name in [(f"{key}1", f"{key} {key}"),
+                           (f"y{key}2", f"{key} name")]:
+        register(stack.gateways[0], username=username, name=name)
+    assert await search(ann, key) == [f"{key}1", f"y{key}2"]
+    answer = await ann.ask("search_people", input=f"y{key}2")
+    other, = answer["search_people_results"]
+    await ann.ask("add_contact", user_id=other["id"])
+    await ann.ask("change_nickname", user_id=other["id"],
+                  new_nickname=f"{key} nick")
+    assert await search(ann, key) == [f"y{key}2", f"{key}1"]
+
+
+async def test_search_by_another_s_nickname_finds_nobody(stack):
+    ann, ben, eve = [await person(stack) for _ in range(3)]
+    key = word()
+    await ann.ask("add_contact", user_id=ben.account.id)
+    await ann.ask("change_nickname", user_id=ben.account.id, new_nickname=key)
+    assert await search(ann, key) == [ben.account.username]
+    assert await search(eve, key) == []
+    assert await search(ben, key) == []
+
+
+async def test_search_for_more_than_any_name_finds_nobody(stack):
+    ann = await person(stack)
+    assert await search(ann, "x" * 101) == []
+    assert await search(ann, "\U0001f600" * 5000) == []
+
+
+async def test_search_follows_a_change_of_name_at_once(stack):
+    ann, ben = await person(stack), await person(stack, 1)
+    key, fresh = word(), word()
+    await ben.ask("change_name", new_name=f"Mx {key}")
+    assert await search(ann, key) == [ben.account.username]
+    await ben.ask("change_username", new_username=fresh)
+    assert await search(ann, key) == [fresh]
+    assert await search(ann, fresh) == [fresh]
+    assert await search(ann, ben.account.username) == []
+    await ben.ask("change_name", new_name="Mx Else")
+    assert await search(ann, key) == []
+
+
 async def test_search_does_not_leave_the_asker_out(stack):
     ann = await person(stack)
     assert await search(ann, ann.account.username) == [ann.account.username]
