@@ -1,8 +1,8 @@
 /*
  * due: see due.h.
  *
- * After a gap in the contact the grace counts anew, up to a lease: sessions that
- * came back meanwhile may still wait at our door.
+ * After a gap in the contact the grace counts anew, up to a lease: sessions
+ * that came back meanwhile may still wait at our door.
  *
  * SPDX-License-Identifier: MIT
  */

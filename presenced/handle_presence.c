@@ -3,8 +3,8 @@
  *
  * Long lists go to Redis in parts, so that no script holds it for long; the
  * answer waits for all parts. A list of which a part failed is answered
- * ERR_UNAVAILABLE as a whole: the caller repeats it, and each change may be made
- * twice.
+ * ERR_UNAVAILABLE as a whole: the caller repeats it, and each change may be
+ * made twice.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -47,7 +47,7 @@ read_count(struct rd *r, size_t item_len, size_t *n_r)
 	return rd_left(r) == *n_r * item_len ? ERR_OK : ERR_PROTOCOL;
 }
 
-/* ---- sessions_changed ------------------------------------------------------ */
+/* ---- sessions_changed ---------------------------------------------------- */
 
 struct change_job {
 	struct presence *presence; /* borrowed */
@@ -146,7 +146,7 @@ handle_sessions_changed(struct presence *p, struct rpc_in *in)
 	free(changes);
 }
 
-/* ---- heartbeat -------------------------------------------------------------- */
+/* ---- heartbeat ----------------------------------------------------------- */
 
 static void
 on_beat(void *arg, enum err e)
@@ -169,7 +169,7 @@ handle_heartbeat(struct presence *p, struct rpc_in *in)
 	store_beat(p->store, &head.gateway, on_beat, in);
 }
 
-/* ---- who_is_online ----------------------------------------------------------- */
+/* ---- who_is_online ------------------------------------------------------- */
 
 struct who_job {
 	struct presence *presence; /* borrowed */
@@ -280,7 +280,7 @@ handle_who_is_online(struct presence *p, struct rpc_in *in)
 	who_send(job);
 }
 
-/* ---- dispatch ----------------------------------------------------------------- */
+/* ---- dispatch ------------------------------------------------------------ */
 
 void
 presence_handle(void *arg, struct rpc_in *in)

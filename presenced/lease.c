@@ -1,9 +1,9 @@
 /*
  * lease: see lease.h.
  *
- * The cutoff is taken from the time that the tick brought, not from the clock at
- * the moment the script runs: heartbeats made before the tick are in the book by
- * then, however long Redis may stand still in between.
+ * The cutoff is taken from the time that the tick brought, not from the clock
+ * at the moment the script runs: heartbeats made before the tick are in the
+ * book by then, however long Redis may stand still in between.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,7 +1,8 @@
 /*
- * lease: the regular look at the book, and the end of gateways that fell silent.
- * A gateway holds its sessions on a lease that each heartbeat and each list of
- * changes renews; when it runs out they all end, as of the last heartbeat.
+ * lease: the regular look at the book, and the end of gateways that fell
+ * silent. A gateway holds its sessions on a lease that each heartbeat and each
+ * list of changes renews; when it runs out they all end, as of the last
+ * heartbeat.
  *
  *   timer -> store_tick -> contact unbroken for a lease? -> store_expire ...
  *                       -> due_tick, memory_tick, report_kick

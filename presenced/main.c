@@ -1,14 +1,14 @@
 /*
  * presenced: who is online. Gateways tell it their sessions, chatds ask it and
- * are told of every transition. The book is in Redis; what this process holds may
- * be lost at any time, so any number of presenceds serve side by side.
+ * are told of every transition. The book is in Redis; what this process holds
+ * may be lost at any time, so any number of presenceds serve side by side.
  *
  *   gateway --sessions_changed, heartbeat--> presence_handle -> store -> Redis
  *   chatd   --who_is_online----------------/                     ^
  *   chatd  <--presence_changed-- report <- lease, due, memory ---+
  *
- * Threads: the loop's, which owns all of the above; NNG's own, which only post to
- * the inboxes of rpc_client and rpc_server. Nothing here blocks.
+ * Threads: the loop's, which owns all of the above; NNG's own, which only post
+ * to the inboxes of rpc_client and rpc_server. Nothing here blocks.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,8 +1,9 @@
 /*
  * memory: see memory.h.
  *
- * A map's value is never read as a pointer: in `now` it only has to be something,
- * in `before` it is the time at which the user was last known to be online.
+ * A map's value is never read as a pointer: in `now` it only has to be
+ * something, in `before` it is the time at which the user was last known to be
+ * online.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -52,7 +53,7 @@ struct memory {
 	struct metric *m_dropped;
 };
 
-/* ---- learning -------------------------------------------------------------- */
+/* ---- learning ------------------------------------------------------------ */
 
 static void
 remember(struct memory *m, const struct uuid *user)
@@ -142,7 +143,7 @@ read_on(struct memory *m)
 	}
 }
 
-/* ---- a loss ----------------------------------------------------------------- */
+/* ---- a loss -------------------------------------------------------------- */
 
 static void
 settle_end(struct memory *m)
@@ -271,7 +272,7 @@ memory_knows(const struct memory *m, const struct uuid *user)
 	    map_get(&m->now, user) != NULL;
 }
 
-/* ---- life ------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------- */
 
 static double
 users_gauge(void *arg)

@@ -1,8 +1,8 @@
 /*
  * report: brings transitions to chatd until it has acknowledged them. They wait
  * in Redis, the newest of each user; any presenced may deliver any of them. One
- * that was claimed and not acknowledged in time is handed out again: chatd drops
- * by version what it has seen.
+ * that was claimed and not acknowledged in time is handed out again: chatd
+ * drops by version what it has seen.
  *
  *   kick -> store_claim -> presence_changed -> OK -> store_ack -> kick
  *                               | anything else: a pause, growing; for ever

@@ -2,9 +2,9 @@
  * store: the link to Redis and the sending of calls (see store.h).
  *
  * Every link belongs to one Redis process, whose run id is asked first and goes
- * with every call: the scripts see by it that the book was written under another
- * process, which may have lost the latest of it (a snapshot loaded at restart, a
- * replica promoted).
+ * with every call: the scripts see by it that the book was written under
+ * another process, which may have lost the latest of it (a snapshot loaded at
+ * restart, a replica promoted).
  *
  *   DOWN -> link up -> GREETING -> all answered -> READY
  *             ^            | refused (loading): again after a pause
@@ -60,7 +60,7 @@ static const struct script *const all_scripts[] = {
 
 static void greet(struct store *s);
 
-/* ---- greeting ------------------------------------------------------------- */
+/* ---- greeting ------------------------------------------------------------ */
 
 static void
 set_state(struct store *s, enum store_state state)
@@ -203,7 +203,7 @@ on_link(void *arg, bool up)
 	}
 }
 
-/* ---- calls ---------------------------------------------------------------- */
+/* ---- calls --------------------------------------------------------------- */
 
 struct store_call *
 store_call_new(struct store *s, const struct script *script,
@@ -345,7 +345,7 @@ store_bad_reply(struct store *s, const char *what, const redisReply *reply)
 	    : "an answer of an unknown form");
 }
 
-/* ---- life ----------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------- */
 
 static double
 pending_gauge(void *arg)

@@ -1,7 +1,7 @@
 /*
  * store: the book of who is online, in Redis. The only part of presenced that
- * knows keys, scripts and replies; scripts/lib.lua has the layout. Every call is
- * one atomic script, so that any number of presenceds keep one book.
+ * knows keys, scripts and replies; scripts/lib.lua has the layout. Every call
+ * is one atomic script, so that any number of presenceds keep one book.
  *
  *   link up -> INFO (which Redis process is this?), SCRIPT LOAD -> ready
  *
@@ -76,14 +76,14 @@ void store_beat(struct store *s, const struct uuid *gateway, store_done_fn *fn,
 /* `marks` has one of these for each; NULL unless e is ERR_OK. */
 #define STORE_ONLINE '1'
 #define STORE_OFFLINE '0'
-#define STORE_UNHEARD '?' /* the book is younger than a lease and says nothing */
+#define STORE_UNHEARD '?' /* the book is new and says nothing of the user */
 typedef void store_who_fn(void *arg, enum err e, const char *marks);
 
 /* 1 <= n <= STORE_WHO_MAX */
 void store_who(struct store *s, const struct uuid *users, size_t n,
     store_who_fn *fn, void *arg);
 
-/* ---- the regular work ----------------------------------------------------- */
+/* ---- the regular work ---------------------------------------------------- */
 
 struct store_tick {
 	int64_t now_ms;   /* Redis's clock */
@@ -119,7 +119,7 @@ void store_expire(struct store *s, int64_t cutoff_ms, int64_t judged_ms,
 void store_due(struct store *s, int64_t cutoff_ms, store_swept_fn *fn,
     void *arg);
 
-/* ---- reports to chatd ----------------------------------------------------- */
+/* ---- reports to chatd ---------------------------------------------------- */
 
 typedef void store_claim_fn(void *arg, enum err e,
     const struct presence_change *reports, size_t n);
@@ -132,7 +132,7 @@ typedef void store_ack_fn(void *arg, enum err e, unsigned newer);
 void store_ack(struct store *s, const struct presence_change *reports, size_t n,
     store_ack_fn *fn, void *arg);
 
-/* ---- what memory.c learns from -------------------------------------------- */
+/* ---- what memory.c learns from ------------------------------------------- */
 
 struct store_seen {
 	struct uuid user;

@@ -20,7 +20,7 @@
 #define SWEPT_FIELDS 4
 #define ITEM_LEN 34
 
-/* ---- reading replies ------------------------------------------------------ */
+/* ---- reading replies ----------------------------------------------------- */
 
 static bool
 is_integer(const redisReply *r)
@@ -65,7 +65,7 @@ note_bad(struct store_call *c, const redisReply *r)
 	}
 }
 
-/* ---- sessions ------------------------------------------------------------- */
+/* ---- sessions ------------------------------------------------------------ */
 
 static void
 parse_change(struct store_call *c, const redisReply *r)
@@ -150,7 +150,7 @@ store_who(struct store *s, const struct uuid *users, size_t n,
 	store_call_send(c);
 }
 
-/* ---- the regular work ----------------------------------------------------- */
+/* ---- the regular work ---------------------------------------------------- */
 
 static void
 parse_tick(struct store_call *c, const redisReply *r)
@@ -228,7 +228,7 @@ store_due(struct store *s, int64_t cutoff_ms, store_swept_fn *fn, void *arg)
 	store_call_send(c);
 }
 
-/* ---- reports -------------------------------------------------------------- */
+/* ---- reports ------------------------------------------------------------- */
 
 /* "1;1770000000000;1770000000000000": online, at, version */
 static bool
@@ -308,7 +308,7 @@ store_ack(struct store *s, const struct presence_change *reports, size_t n,
 	store_call_send(c);
 }
 
-/* ---- memory --------------------------------------------------------------- */
+/* ---- memory -------------------------------------------------------------- */
 
 static bool
 read_scan(const redisReply *r, struct store_seen *seen, size_t *n_r,

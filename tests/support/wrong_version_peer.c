@@ -1,7 +1,7 @@
 /*
  * A peer of another release: listens at an NNG URL as a process of ours would,
- * and answers every batch with one of the next envelope version. Tests use it to
- * see that nobody works with such a peer. Ends on SIGTERM or SIGINT.
+ * and answers every batch with one of the next envelope version. Tests use it
+ * to see that nobody works with such a peer. Ends on SIGTERM or SIGINT.
  *
  *   wrong_version_peer ipc:///tmp/x.sock
  *

@@ -42,7 +42,7 @@ end(void **state)
 	return 0;
 }
 
-/* ---- reports --------------------------------------------------------------- */
+/* ---- reports ------------------------------------------------------------- */
 
 static void
 test_newest_report_only(void **state)
@@ -134,7 +134,7 @@ test_damaged_report(void **state)
 	assert_int_equal(ask_tick(s).reports, 0);
 }
 
-/* ---- epochs ---------------------------------------------------------------- */
+/* ---- epochs -------------------------------------------------------------- */
 
 static void
 test_emptied(void **state)
@@ -372,7 +372,7 @@ test_away(void **state)
 	assert_int_equal(ask_beat(s, gw_a), ERR_NOT_FOUND);
 }
 
-/* ---- log and memory -------------------------------------------------------- */
+/* ---- log and memory ------------------------------------------------------ */
 
 static void
 test_log(void **state)

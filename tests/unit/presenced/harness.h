@@ -1,7 +1,8 @@
 /*
  * What the tests of presenced share: a directory of their own below the build
- * directory (all sockets in it, by relative paths), child processes that die with
- * the test, a Redis of their own, and a loop that turns until something is true.
+ * directory (all sockets in it, by relative paths), child processes that die
+ * with the test, a Redis of their own, and a loop that turns until something is
+ * true.
  *
  * SPDX-License-Identifier: MIT
  */

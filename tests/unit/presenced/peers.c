@@ -24,7 +24,7 @@
 #define WITHIN_MS 20000
 #define PART 1000
 
-/* ---- presenced -------------------------------------------------------------- */
+/* ---- presenced ----------------------------------------------------------- */
 
 static pid_t processes[3];
 static int admin_ports[3];
@@ -103,7 +103,7 @@ presenced_ready(unsigned n)
 	TURN_UNTIL(says_ready(admin_ports[n]), WITHIN_MS);
 }
 
-/* ---- calls ------------------------------------------------------------------ */
+/* ---- calls --------------------------------------------------------------- */
 
 struct answered {
 	bool done;
@@ -152,7 +152,7 @@ client_open(const char *service, const char *addresses)
 	return c;
 }
 
-/* ---- a gateway -------------------------------------------------------------- */
+/* ---- a gateway ----------------------------------------------------------- */
 
 static void gateway_register(struct gateway *g);
 
@@ -302,7 +302,8 @@ session_of(struct gateway *g, enum session_op op, unsigned n)
 }
 
 void
-gateway_change(struct gateway *g, enum session_op op, unsigned first, unsigned n)
+gateway_change(struct gateway *g, enum session_op op, unsigned first,
+    unsigned n)
 {
 	const struct session_head head = { g->id, false };
 	struct buf b = BUF_INIT;
@@ -326,7 +327,7 @@ gateway_change(struct gateway *g, enum session_op op, unsigned first, unsigned n
 	buf_fini(&b);
 }
 
-/* ---- a chatd ---------------------------------------------------------------- */
+/* ---- a chatd ------------------------------------------------------------- */
 
 static void
 on_call(void *arg, struct rpc_in *in)

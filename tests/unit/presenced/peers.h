@@ -1,7 +1,7 @@
 /*
  * Stand-ins for presenced's neighbours, on the real envelope: a gateway that
- * holds sessions, beats and registers again when told to, and a chatd that takes
- * transitions (or does not). And presenced itself, as a process.
+ * holds sessions, beats and registers again when told to, and a chatd that
+ * takes transitions (or does not). And presenced itself, as a process.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,7 +15,7 @@
 #define SESSIONS_MAX 4096
 #define TOLD_MAX 8192
 
-/* ---- presenced -------------------------------------------------------------- */
+/* ---- presenced ----------------------------------------------------------- */
 
 /* Number 1 or 2 listens at ipc://p<n>.sock. */
 void presenced_start(unsigned n, const char *lease, const char *grace);
@@ -25,7 +25,7 @@ int presenced_end(unsigned n, int signal_number);
 /* Waits until the admin port says ready. */
 void presenced_ready(unsigned n);
 
-/* ---- a gateway -------------------------------------------------------------- */
+/* ---- a gateway ----------------------------------------------------------- */
 
 struct gateway {
 	struct uuid id;
@@ -54,7 +54,7 @@ void gateway_change(struct gateway *g, enum session_op op, unsigned first,
 /* Forgets sessions without a word: they end while presenced is not looking. */
 void gateway_forget(struct gateway *g, unsigned first, unsigned n);
 
-/* ---- a chatd ---------------------------------------------------------------- */
+/* ---- a chatd ------------------------------------------------------------- */
 
 struct chatd {
 	struct rpc_server *server;  /* owned */

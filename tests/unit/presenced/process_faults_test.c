@@ -1,6 +1,6 @@
 /*
- * presenced when its neighbours, or it itself, stand still, end or forget: nobody
- * goes offline falsely, nothing that was decided is lost.
+ * presenced when its neighbours, or it itself, stand still, end or forget:
+ * nobody goes offline falsely, nothing that was decided is lost.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,6 +1,6 @@
 /*
- * presenced as a process between a stand-in gateway and a stand-in chatd, in good
- * times. process_faults_test.c has the bad ones.
+ * presenced as a process between a stand-in gateway and a stand-in chatd, in
+ * good times. process_faults_test.c has the bad ones.
  *
  * SPDX-License-Identifier: MIT
  */
