@@ -12,6 +12,9 @@
 static const struct http_route routes[] = {
 	{ HTTP_GET, "/api/health", BODY_NONE, false, MSG_NONE,
 	    handle_health },
+	{ HTTP_GET, "/api/docs", BODY_NONE, false, MSG_NONE, handle_docs },
+	{ HTTP_GET, "/api/docs/ws", BODY_NONE, false, MSG_NONE,
+	    handle_docs_ws },
 	{ HTTP_POST, "/api/register", BODY_JSON_OR_FORM, false,
 	    MSG_register, handle_register },
 	{ HTTP_POST, "/api/login", BODY_JSON, false, MSG_login,
@@ -22,6 +25,12 @@ static const struct http_route routes[] = {
 	    MSG_remove_chat_member, handle_remove_chat_member },
 	{ HTTP_GET, "/api/chats/{id}/search", BODY_NONE, true,
 	    MSG_search_messages, handle_search_messages },
+	{ HTTP_POST, "/api/users/me/avatar", BODY_PICTURE, true,
+	    MSG_set_user_avatar, handle_set_avatar },
+	{ HTTP_POST, "/api/groups/{id}/avatar", BODY_PICTURE, true,
+	    MSG_set_group_avatar, handle_set_avatar },
+	{ HTTP_POST, "/api/chat/upload", BODY_FILE, true, MSG_NONE,
+	    handle_chat_upload },
 };
 
 /* Fills ids from the path's segments that stand where the pattern has {id}. */
