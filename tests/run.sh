@@ -103,7 +103,7 @@ run_ctest() {
 	local report=$RESULTS/$1.xml
 	rm -f "$report"
 	say "$1"
-	ctest --test-dir "build/$2" -L "^$3\$" --output-on-failure \
+	ctest --test-dir "build/$2" -L "^$3\$" -j 2 --output-on-failure \
 		--no-tests=error --output-junit "$report"
 	take_report "$1" "$report" $?
 }

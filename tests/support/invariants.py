@@ -49,6 +49,9 @@ class Invariants:
         if kind == "chat_info":
             return [fault for message in frame["chat"]["messages"]
                     for fault in self.known(message)]
+        if kind == "error":
+            # Nobody knows whether it was stored: a receipt may tell first.
+            self.fresh.discard(frame["front_msg_id"])
         if kind == "user_status_changed" and frame["user_id"] == self.user_id:
             return ["a user was told of his own status"]
         return []

@@ -66,6 +66,7 @@ class Process:
         self.log_path = log_path
         self.env = env or clean_environment()
         self.child = None
+        self.paused = False
         self.faults = []
 
     def start(self):
@@ -101,12 +102,15 @@ class Process:
         self.child.send_signal(signal.SIGKILL)
         self.child.wait(DEADLINE)
         self.child = None
+        self.paused = False
 
     def pause(self):
         self.child.send_signal(signal.SIGSTOP)
+        self.paused = True
 
     def resume(self):
         self.child.send_signal(signal.SIGCONT)
+        self.paused = False
 
     def stacks(self):
         """Where every thread stands, for a process that hangs."""
@@ -127,7 +131,10 @@ class Process:
     def begin_terminate(self, how=signal.SIGTERM):
         if self.child is not None:
             self.child.send_signal(how)
-            self.child.send_signal(signal.SIGCONT)
+            # Not to who is awake: it would take away the SIGSTOP by which a
+            # leak checker holds its own threads, and leave it waiting for ever.
+            if self.paused:
+                self.resume()
 
     def end_terminate(self, seconds=STOP_SECONDS):
         if self.child is None:
