@@ -493,5 +493,8 @@ daemon_main(int argc, char **argv, const struct daemon_spec *spec)
 	metrics_fini();
 	config_free();
 	log_fini();
+	/* Joins the pool's threads: what checks the process at its exit (leak
+	 * checkers) has been seen to wait for ever for a parked one. */
+	uv_library_shutdown();
 	return status;
 }

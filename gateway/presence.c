@@ -57,7 +57,7 @@ static void send_next(struct presence *p);
 /* ---- runs of changes ---------------------------------------------------- */
 
 static void
-changes_add(struct changes *ch, enum session_op op, const struct conn *c)
+changes_put(struct changes *ch, const struct session_change *change)
 {
 	if (ch->head + ch->len == ch->cap) {
 		if (ch->head > ch->cap / 2) {
@@ -70,12 +70,34 @@ changes_add(struct changes *ch, enum session_op op, const struct conn *c)
 			    ch->cap * sizeof(ch->items[0]));
 		}
 	}
-	ch->items[ch->head + ch->len] = (struct session_change){
+	ch->items[ch->head + ch->len] = *change;
+	ch->len++;
+}
+
+static void
+changes_add(struct changes *ch, enum session_op op, const struct conn *c)
+{
+	const struct session_change change = {
 		.op = op,
 		.user = c->user,
 		.session = c->session,
 	};
-	ch->len++;
+
+	changes_put(ch, &change);
+}
+
+/* Adds the ends of sessions among `from`. */
+static void
+changes_keep_ends(struct changes *to, const struct changes *from)
+{
+	for (size_t i = 0; i < from->len; i++) {
+		const struct session_change *change =
+		    &from->items[from->head + i];
+
+		if (change->op != SESSION_UP) {
+			changes_put(to, change);
+		}
+	}
 }
 
 static void
@@ -91,18 +113,23 @@ changes_drop(struct changes *ch, size_t n)
 
 /* ---- registration ------------------------------------------------------- */
 
-/* All sessions that are up, as they are now; what is queued is part of that. */
+/* All sessions that are up, as they are now, behind the ends that presenced has
+ * not acknowledged: without those a session it still holds would never end. */
 static void
 register_all(struct presence *p)
 {
+	struct changes ends = { 0 };
 	char id[UUID_TEXT_LEN + 1];
 
 	if (p->call != 0) {
 		rpc_cancel(p->gw->presenced, p->call);
 		p->call = 0;
 	}
+	changes_keep_ends(&ends, &p->roll);
+	changes_keep_ends(&ends, &p->queue);
 	changes_drop(&p->queue, p->queue.len);
 	changes_drop(&p->roll, p->roll.len);
+	p->roll = ends;
 	LIST_FOREACH(link, &p->gw->conns->all) {
 		const struct conn *c = LIST_ENTRY(link, struct conn, link);
 
@@ -239,7 +266,11 @@ static void
 add_change(struct presence *p, enum session_op op, const struct conn *c)
 {
 	if (p->queue.len >= QUEUE_MAX) {
+		/* A new gateway to presenced; the old one's lease ends with all
+		 * its sessions, so the queue can be forgotten. */
 		p->gw->id = uuid_v4();
+		changes_drop(&p->queue, p->queue.len);
+		changes_drop(&p->roll, p->roll.len);
 		register_all(p);
 	} else {
 		changes_add(&p->queue, op, c);

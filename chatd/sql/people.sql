@@ -116,7 +116,8 @@ ORDER BY b.rank, b.key COLLATE "C", b.id
 WITH moved AS (
 	UPDATE users u
 	SET online_version = i.version,
-	    last_seen_at = CASE WHEN i.online THEN u.last_seen_at ELSE i.at END
+	    last_seen_at = CASE WHEN i.online THEN u.last_seen_at
+	        ELSE greatest(u.last_seen_at, i.at) END
 	FROM unnest($1::uuid[], $2::smallint[], $3::timestamptz[], $4::bigint[])
 		AS t (id, up, at, version)
 	CROSS JOIN LATERAL (SELECT t.id, t.up = 1 AS online, t.at, t.version) i
