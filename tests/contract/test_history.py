@@ -317,3 +317,47 @@ async def test_a_full_sync_reaches_a_session_with_a_small_outbox(new_stack):
     assert frames[-1]["chats"] == 8
     assert sum(len(f["messages"]) for f in frames[:-1]) == 800
     assert phone.is_open()
+
+
+# ---- in groups ---------------------------------------------------------------
+
+async def test_a_new_member_has_the_whole_past_and_a_removed_one_nothing(stack):
+    ann, ben, cid = [await person(stack, i) for i in (0, 1, 0)]
+    created = await ann.ask("create_group", name="past",
+                            member_ids=[ben.account.id])
+    group = created["chat_item"]["id"]
+    await pipeline(ann, group, [f"before cid {i}" for i in range(4)])
+    for request in ({"kind": "get_messages"},
+                    {"kind": "typing", "is_typing": True}):
+        answer = await cid.ask(chat_id=group, **request)
+        assert answer["type"] == "chat_forbidden"
+    await ann.ask("add_members", chat_id=group, member_ids=[cid.account.id])
+    await cid.wait("chat_added")
+    assert seqs(await page(cid, group)) == [1, 2, 3, 4]
+    assert seqs((await sync(cid, (group, 1)))[0]) == [2, 3, 4]
+    await cid.send({"type": "typing", "chat_id": group, "is_typing": True})
+    for other in (ann, ben):
+        assert (await other.wait("typing"))["user_id"] == cid.account.id
+    await ann.ask("remove_member", chat_id=group, member_id=cid.account.id)
+    answer = await cid.ask("get_messages", chat_id=group)
+    assert (answer["type"], answer["chat_id"]) == ("chat_forbidden", group)
+    frames = await sync(cid, (group, 0))
+    assert [f["type"] for f in frames] == ["chat_forbidden", "sync_done"]
+    answer = await cid.ask("typing", chat_id=group, is_typing=True)
+    assert (answer["type"], answer["chat_id"]) == ("chat_forbidden", group)
+
+
+async def test_states_of_a_page_in_a_group_wait_for_every_other_member(stack):
+    ann, ben, cid = [await person(stack, i) for i in (0, 1, 0)]
+    created = await ann.ask("create_group", name="states", member_ids=[
+        ben.account.id, cid.account.id])
+    group = created["chat_item"]["id"]
+    await cid.wait("group_chat_created")
+    await ann.say(group, "who reads this")
+    await ben.wait("new_message")
+    await cid.wait("new_message")
+    await ben.ask("chat_messages_read", chat_id=group)
+    assert (await page(ann, group))["messages"][0]["state"] != "read"
+    await cid.ask("chat_messages_read", chat_id=group)
+    assert (await page(ann, group))["messages"][0]["state"] == "read"
+    assert (await sync(ben, (group, 0)))[0]["messages"][0]["state"] == "read"

@@ -205,3 +205,15 @@ async def test_links_of_media_are_not_searched(stack):
     await ann.say(chat_id, url, format="image")
     await ann.say(chat_id, "parley is a word")
     assert found(stack, ben, chat_id, "parley") == ["parley is a word"]
+
+
+async def test_a_removed_member_searches_no_more(stack):
+    ann, ben = await person(stack), await person(stack, 1)
+    created = await ann.ask("create_group", name="search",
+                            member_ids=[ben.account.id])
+    group = created["chat_item"]["id"]
+    await ann.say(group, "only for members")
+    assert found(stack, ben, group, "members") == ["only for members"]
+    await ann.ask("remove_member", chat_id=group, member_id=ben.account.id)
+    assert search(stack, ben, group, "members").status == 403
+    assert found(stack, ann, group, "members") == ["only for members"]

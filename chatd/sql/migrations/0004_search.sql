@@ -32,3 +32,8 @@ BEGIN
 	END IF;
 END
 $do$;
+
+-- Both columns: a plan that begins with the person known finds the one contact,
+-- however many people know that person.
+DROP INDEX contacts_user;
+CREATE INDEX contacts_user ON contacts (user_id, owner_id);

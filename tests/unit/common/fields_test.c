@@ -16,6 +16,8 @@
 
 #define ID "019bd5e4-0f00-7abc-8def-0123456789ab"
 
+#define MARK(seq) "{\"chat_id\":\"" ID "\",\"last_seq\":" seq "}"
+
 static const struct field_rule rules[] = {
 	{ "id", FIELD_KIND_UUID, 0, FIELD_REQUIRED },
 	{ "opt", FIELD_KIND_UUID, 0, FIELD_NULLABLE },
@@ -25,13 +27,14 @@ static const struct field_rule rules[] = {
 	{ "flag", FIELD_KIND_BOOL, 0, 0 },
 	{ "num", FIELD_KIND_INT, 0, FIELD_NULLABLE },
 	{ "ids", FIELD_KIND_UUID_LIST, 2, FIELD_NULLABLE },
+	{ "marks", FIELD_KIND_MARK_LIST, 2, FIELD_NULLABLE },
 	{ "msg", FIELD_KIND_OBJECT, 0, FIELD_NULLABLE },
 	{ "msg.text", FIELD_KIND_TEXT, 5, 0 },
 	{ "msg.format", FIELD_KIND_FORMAT, 0, 0 },
 	{ NULL, 0, 0, 0 },
 };
 
-enum { ID_, OPT, PLAIN, SOFT, SOFTID, FLAG, NUM, IDS, MSG, MSG_TEXT, MSG_FORMAT };
+enum { ID_, OPT, PLAIN, SOFT, SOFTID, FLAG, NUM, IDS, MARKS, MSG, MSG_TEXT, MSG_FORMAT };
 
 #define MAX62 "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff22"
 
@@ -90,6 +93,19 @@ static const struct {
 	{ ",\"ids\":[null]", ERR_INVALID_FIELD, "ids" },
 	{ ",\"ids\":\"" ID "\"", ERR_INVALID_FIELD, "ids" },
 	{ ",\"ids\":{}", ERR_INVALID_FIELD, "ids" },
+	{ ",\"marks\":[]", ERR_OK, NULL },
+	{ ",\"marks\":[" MARK("0") "," MARK("7") "]", ERR_OK, NULL },
+	{ ",\"marks\":[" MARK("1") "," MARK("2") "," MARK("3") "]",
+	    ERR_TOO_LARGE, "marks" },
+	{ ",\"marks\":[" MARK("-1") "]", ERR_INVALID_FIELD, "marks" },
+	{ ",\"marks\":[" MARK("null") "]", ERR_INVALID_FIELD, "marks" },
+	{ ",\"marks\":[" MARK("1.5") "]", ERR_INVALID_FIELD, "marks" },
+	{ ",\"marks\":[{\"chat_id\":\"x\",\"last_seq\":1}]",
+	    ERR_INVALID_FIELD, "marks" },
+	{ ",\"marks\":[{\"chat_id\":\"" ID "\"}]", ERR_INVALID_FIELD,
+	    "marks" },
+	{ ",\"marks\":[null]", ERR_INVALID_FIELD, "marks" },
+	{ ",\"marks\":{}", ERR_INVALID_FIELD, "marks" },
 	{ ",\"msg\":{}", ERR_OK, NULL },
 	{ ",\"msg\":null", ERR_OK, NULL },
 	{ ",\"msg\":[]", ERR_INVALID_FIELD, "msg" },
