@@ -251,6 +251,7 @@ async def test_deleting_a_non_contact_is_not_found(stack, who):
               "oneself": ann.account.id, "twice": ben.account.id}[who]
     if who == "twice":
         await ann.ask("delete_contact", user_id=target)
+        await phone.wait("contact_deletion")
     mark = phone.mark()
     answer = await ann.ask("delete_contact", user_id=target)
     assert answer["type"] == "contact_deletion"
@@ -440,6 +441,48 @@ async def test_a_new_chat_wears_the_nickname_of_each_side_s_own(stack):
     assert created["chat_item"]["name"] == ann.account.name
     told = await ann.wait("private_chat_created", since=mark)
     assert told["chat_item"]["name"] == "Benny"
+
+
+async def test_in_a_group_each_viewer_sees_their_own_nicknames(stack):
+    ann, ben, cleo = [await person(stack, i % 2) for i in range(3)]
+    for viewer, text in ((ann, "Benny"), (cleo, "Mr B")):
+        await add(viewer, ben)
+        await nickname(viewer, ben, text)
+    created = await ann.ask("create_group", name="Three", member_ids=[
+        ben.account.id, cleo.account.id])
+    assert created["type"] == "group_chat_created", created
+    chat_id = created["chat_item"]["id"]
+    await cleo.wait("group_chat_created")
+    await ben.wait("group_chat_created")
+    await ben.say(chat_id, "hello all")
+    for viewer, text in ((ann, "Benny"), (cleo, "Mr B"),
+                         (ben, ben.account.name)):
+        await viewer.until(lambda v=viewer: v.messages(chat_id))
+        assert viewer.messages(chat_id)[0]["sender_name"] == text
+        chat = await chat_info(viewer, chat_id)
+        assert chat["messages"][0]["sender_name"] == text
+        member = next(m for m in chat["members"]
+                      if m["user_id"] == ben.account.id)
+        assert member["nickname"] == (None if viewer is ben else text)
+        again = await device(stack, viewer, 1)
+        item = next(c for c in again.info["last_chats"]
+                    if c["id"] == chat_id)
+        assert item["name"] == "Three"
+        assert item["last_message"]["sender_name"] == text
+
+
+async def test_pages_of_the_past_carry_the_nickname(stack):
+    ann, ben, chat_id = await pair(stack)
+    await ben.say(chat_id, "hello")
+    await add(ann, ben)
+    await nickname(ann, ben, "Benny")
+    page = await ann.ask("get_messages", chat_id=chat_id)
+    assert [m["sender_name"] for m in page["messages"]] == ["Benny"]
+    mark = ann.mark()
+    await ann.send({"type": "sync",
+                    "chats": [{"chat_id": chat_id, "last_seq": 0}]})
+    page = await ann.wait("chat_messages", since=mark)
+    assert [m["sender_name"] for m in page["messages"]] == ["Benny"]
 
 
 async def test_nobody_else_ever_sees_one_s_nicknames(stack):
