@@ -78,6 +78,7 @@ struct chat_item {
 	int64_t read_seq;
 	int64_t own_unread;
 	struct person other;     /* private chats: the other, or oneself */
+	bool founder;            /* in it since it was made */
 	bool has_last;
 	struct message last;     /* content cut */
 	enum message_state last_state;

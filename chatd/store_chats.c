@@ -89,6 +89,7 @@ read_last(struct db_row *row, struct chat_item *c)
 	m->sender.name = db_get_text(row);
 	m->sender.nickname = db_get_text(row);
 	c->last_state = (enum message_state)db_get_int(row);
+	c->founder = db_get_bool(row);
 }
 
 void

@@ -119,12 +119,12 @@ view_chat_added(struct buf *b, const struct chat_item *c,
 {
 	struct json_out j;
 
-	if (c->kind == CHAT_GROUP && c->joined_seq > 0) {
-		view_group_joined(b, c, viewer);
+	if (c->kind == CHAT_GROUP && c->founder) {
+		view_group_created(b, c, viewer);
 		return;
 	}
 	if (c->kind == CHAT_GROUP) {
-		view_group_created(b, c, viewer);
+		view_group_joined(b, c, viewer);
 		return;
 	}
 	json_out_init(&j, b);

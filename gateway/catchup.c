@@ -165,7 +165,8 @@ catchup_want_chat(struct conn *c, struct session_chat *chat,
 }
 
 void
-catchup_want_unknown(struct conn *c, const struct uuid *chat)
+catchup_want_unknown(struct conn *c, const struct uuid *chat,
+    uint64_t delay_ms)
 {
 	struct conn_catchup *w = &c->catchup;
 
@@ -179,7 +180,10 @@ catchup_want_unknown(struct conn *c, const struct uuid *chat)
 	} else {
 		w->all = true; /* tells of all chats gained */
 	}
-	wish(c, c->call.id != 0 ? UNKNOWN_PATIENCE_MS : 0);
+	if (c->call.id != 0 && delay_ms < UNKNOWN_PATIENCE_MS) {
+		delay_ms = UNKNOWN_PATIENCE_MS;
+	}
+	wish(c, delay_ms);
 }
 
 bool
@@ -253,7 +257,7 @@ wish_again(struct conn *c)
 		if (chat != NULL) {
 			chat->want = WANT_SURELY;
 		} else {
-			catchup_want_unknown(c, &w->asking[i]);
+			catchup_want_unknown(c, &w->asking[i], 0);
 		}
 	}
 	w->asking_len = 0;

@@ -35,7 +35,8 @@ void catchup_want_all(struct conn *c, uint64_t away_ms, uint32_t spread_ms);
 void catchup_want_chat(struct conn *c, struct session_chat *chat,
     uint64_t delay_ms);
 /* A chat the session does not know. */
-void catchup_want_unknown(struct conn *c, const struct uuid *chat);
+void catchup_want_unknown(struct conn *c, const struct uuid *chat,
+    uint64_t delay_ms);
 /* Takes the wish for an unknown chat back; true if there was one. */
 bool catchup_was_unknown(struct conn *c, const struct uuid *chat);
 /* The session has become live: its wishes may start. */

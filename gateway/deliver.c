@@ -25,6 +25,8 @@
 #define HELD_MAX 1000
 /* A gap may just be a message that an own answer has overtaken. */
 #define HOLE_PATIENCE_MS 200
+/* Whether a chat that was lost has been gained again meanwhile. */
+#define LOST_PATIENCE_MS 1000
 
 struct waiting {
 	struct list link;
@@ -159,7 +161,7 @@ deliver_message(struct conn *c, struct delivery *d)
 
 	if (chat == NULL) {
 		/* Its creation was lost: chatd tells both. */
-		catchup_want_unknown(c, &e->chat);
+		catchup_want_unknown(c, &e->chat, 0);
 		return;
 	}
 	switch (seqtrack_mark(&chat->track, e->seq, SEQ_FROM_LIVE)) {
@@ -298,6 +300,8 @@ deliver_live(struct conn *c, struct delivery *d)
 		break;
 	case EVENT_CHAT_LOST:
 		deliver_lost(c, d);
+		/* Coming back may have overtaken it, by another chatd. */
+		catchup_want_unknown(c, &d->event->chat, LOST_PATIENCE_MS);
 		break;
 	case EVENT_TOKEN_ENDED:
 	case EVENT_RESYNC:

@@ -206,7 +206,7 @@ class Session:
             text = reply.body[at:at + length]
             at += length
             frame = json.loads(text) if text else None
-            if frame and frame["type"] != "chat_added":
+            if frame:
                 check_frame(frame)
             parts.append((kind, str(uuid.UUID(bytes=chat)), seq, frame))
         assert at == len(reply.body)
@@ -223,7 +223,8 @@ def report(peer, chat, marks):
 class Event:
     EVENT = struct.Struct(">BBQQ16s16s16sI")
     KINDS = {1: "frame", 2: "message", 3: "receipt", 4: "chat_added",
-             5: "chat_lost", 6: "token_ended", 7: "resync"}
+             5: "chat_lost", 6: "token_ended", 7: "resync",
+             8: "spread"}
 
     def __init__(self, topic, data):
         version, kind, self.trace, self.seq, chat, skip, token, length = \
@@ -234,11 +235,33 @@ class Event:
         self.chat = str(uuid.UUID(bytes=chat))
         self.skip = uuid.UUID(bytes=skip)
         self.token = uuid.UUID(bytes=token)
-        text = data[self.EVENT.size:]
+        text = data[self.EVENT.size:self.EVENT.size + length]
+        rest = data[self.EVENT.size + length:]
         assert len(text) == length
+        assert bool(rest) == (self.kind == "spread")
+        self.spread = spread(text, rest[4:]) if rest else None
         self.frame = json.loads(text) if text else None
         if self.frame:
             check_frame(self.frame)
+
+
+def spread(text, data):
+    """What each user of a spread gets."""
+    (count,) = struct.unpack_from(">I", data)
+    at, frames = 4, {}
+    for _ in range(count):
+        user, splices = struct.unpack_from(">16sI", data, at)
+        at += 20
+        own, done = b"", 0
+        for _ in range(splices):
+            where, gone, length = struct.unpack_from(">III", data, at)
+            at += 12
+            own += text[done:where] + data[at:at + length]
+            done = where + gone
+            at += length
+        frames[uuid.UUID(bytes=user)] = own + text[done:]
+    assert at == len(data)
+    return frames
 
 
 class Ear:

@@ -1,0 +1,173 @@
+"""Groups, asked of chatd itself: pictures, turns, what is published to whom.
+
+SPDX-License-Identifier: MIT
+"""
+
+import json
+import threading
+import uuid
+
+from wire import KINDS, Frame
+
+
+def create(admin, *members):
+    frame = admin.frame("create_group",
+                        member_ids=[str(m.user) for m in members])
+    return admin.peer.ask(Frame(
+        frame.kind, dict(json.loads(frame.body), name="G"), user=frame.user,
+        session=frame.session, token=frame.token))
+
+
+def found(admin, *members):
+    reply = create(admin, *members)
+    assert reply.reason == "ok", reply.body
+    return str(reply.chat)
+
+
+def set_avatar(bench, asker, chat, url):
+    return bench.peer.ask(Frame(
+        KINDS["set_group_avatar"], {"chat_id": str(chat), "avatar_url": url},
+        user=asker.user, chat=uuid.UUID(str(chat))))
+
+
+def avatar_of(bench, chat):
+    return bench.stack.sql("SELECT avatar_url FROM chats WHERE id = %s",
+                           chat)[0][0]
+
+
+URL = "http://parley.test/media/new.png"
+
+
+def test_an_admin_s_picture_is_stored_and_told_to_all(bench):
+    a, b = bench.session(), bench.session()
+    chat = found(a, b)
+    ear = bench.ear(a, b)
+    reply = set_avatar(bench, a, chat, URL)
+    assert (reply.reason, reply.json()) == ("ok", {"avatar_url": URL})
+    heard = {e.topic: e for e in ear.hear(2)}
+    for s in (a, b):
+        event = heard[f"user:{s.user}"]
+        assert event.frame == {"type": "group_avatar_updated",
+                               "chat_id": chat, "avatar_url": URL}
+    assert avatar_of(bench, chat) == URL
+
+
+def test_only_an_admin_sets_the_picture_of_a_group_that_exists(bench):
+    a, b, eve = bench.session(), bench.session(), bench.session()
+    chat = found(a, b)
+    for s in (b, eve):
+        reply = set_avatar(bench, s, chat, URL)
+        assert (reply.reason, reply.json()) == \
+            ("unauthorized", {"error": "Not allowed"})
+    assert avatar_of(bench, chat) is None
+
+
+def test_a_picture_may_be_there_before_its_group(bench):
+    a, b, chat = bench.pair()
+    for where in (uuid.uuid4(), chat):
+        reply = set_avatar(bench, a, where, URL)
+        assert (reply.reason, reply.json()) == ("ok", {"avatar_url": URL})
+    assert avatar_of(bench, chat) is None
+
+
+def test_answers_teach_the_session(bench):
+    a, b = bench.session(), bench.session()
+    reply = create(a, b)
+    assert (str(reply.chat), reply.seq) == (reply.frame()["chat"]["id"], 0)
+    chat = str(reply.chat)
+    reply = a.ask("remove_member", chat_id=chat, member_id=str(b.user))
+    assert (reply.reason, reply.chat.int) == ("ok", 0)
+    reply = a.ask("remove_member", chat_id=chat, member_id=str(a.user))
+    assert (reply.reason, str(reply.chat)) == ("ok", chat)
+
+
+def test_changes_at_once_are_told_in_the_order_they_were_made(bench):
+    a, b = bench.session(), bench.session()
+    chat = found(a, b)
+    ear = bench.ear(b)
+    peers = [bench.new_peer() for _ in range(4)]
+
+    def rename(peer, number):
+        replies = peer.ask_all([
+            a.frame("change_group_name", chat_id=chat,
+                    new_name=f"name {number} {i}") for i in range(50)])
+        assert all(r.reason == "ok" for r in replies)
+    threads = [threading.Thread(target=rename, args=(p, n))
+               for n, p in enumerate(peers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    heard = ear.hear(200)
+    assert len(heard) == 200
+    stored = bench.stack.sql("SELECT name FROM chats WHERE id = %s", chat)
+    assert heard[-1].frame["new_name"] == stored[0][0]
+
+
+def test_leaving_and_coming_at_once_end_as_they_are_stored(bench):
+    a, b = bench.session(), bench.session()
+    chat = found(a, b)
+    ear = bench.ear(b)
+    peers = [bench.new_peer() for _ in range(2)]
+
+    def change(peer, name, fields):
+        for _ in range(60):
+            peer.ask(a.frame(name, chat_id=chat, **fields))
+    threads = [
+        threading.Thread(target=change, args=(
+            peers[0], "add_members", {"member_ids": [str(b.user)]})),
+        threading.Thread(target=change, args=(
+            peers[1], "remove_member", {"member_id": str(b.user)}))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    kinds = [e.kind for e in ear.hear(1000, 1)]
+    inside = True
+    for kind in kinds:
+        assert kind == ("chat_lost" if inside else "chat_added"), kinds
+        inside = not inside
+    assert inside == bool(bench.stack.sql(
+        "SELECT 1 FROM members WHERE chat_id = %s AND user_id = %s", chat,
+        b.user))
+
+
+def test_a_list_of_members_is_published_once_with_nicknames(bench):
+    a, b, c = (bench.session() for _ in range(3))
+    chat = found(a, b)
+    a.ask("add_contact", user_id=str(b.user))
+    a.ask("change_nickname", user_id=str(b.user), new_nickname="Bee")
+    b.ask("add_contact", user_id=str(a.user))
+    b.ask("change_nickname", user_id=str(a.user), new_nickname="Ay")
+    ear = bench.ear()
+    personal = bench.ear(a, b, c)
+    reply = a.ask("add_members", chat_id=chat, member_ids=[str(c.user)])
+    assert reply.reason == "ok"
+    event, = ear.hear(1)
+    assert event.kind == "spread" and event.skip == a.id
+    assert set(event.spread) == {a.user, b.user}
+    names = {s: {m["user_id"]: m["nickname"]
+                 for m in json.loads(event.spread[s.user])["members"]}
+             for s in (a, b)}
+    assert names[a] == {str(a.user): None, str(b.user): "Bee",
+                        str(c.user): None}
+    assert names[b] == {str(a.user): "Ay", str(b.user): None,
+                        str(c.user): None}
+    added, = personal.hear(1)
+    assert (added.topic, added.kind) == (f"user:{c.user}", "chat_added")
+    personal.silence()
+
+
+def test_emptied_groups_are_purged_and_forgotten(bench):
+    a = bench.session()
+    chat = found(a)
+    a.say(chat, "soon nobody can read this")
+    a.ask("remove_member", chat_id=chat, member_id=str(a.user))
+    for _ in range(200):
+        if not bench.stack.sql("SELECT 1 FROM emptied_groups") and \
+                not bench.stack.sql("SELECT 1 FROM messages WHERE "
+                                    "chat_id = %s", chat):
+            break
+        threading.Event().wait(0.05)
+    else:
+        raise AssertionError("messages or the note of them stay")
