@@ -58,7 +58,7 @@ rule_name(struct text t)
 }
 
 /* One @ with something on both sides, no white space or control characters, and
- * a domain without empty labels. Whether it receives mail only a mail can tell. */
+ * a domain without empty labels. Whether mail arrives only a mail can tell. */
 const char *
 rule_email(struct text t)
 {

@@ -1,8 +1,8 @@
 /*
- * A chat with its members, their statuses and its newest messages, as one viewer
- * sees it: what chat_info and the *_created answers show. One snapshot.
+ * A chat with its members, their statuses and its newest messages, as one
+ * viewer sees it: what chat_info and the *_created answers show. One snapshot.
  *
- *	chat_page_steps(u, ...) -> submit -> chat_page_read -> chat_page_ask -> put
+ *  chat_page_steps(u, ...) -> submit -> chat_page_read -> chat_page_ask -> put
  *
  * SPDX-License-Identifier: MIT
  */

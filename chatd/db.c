@@ -25,8 +25,8 @@
 
 #define TICK_MS 100
 #define ATTEMPTS_MAX 6
-/* Longer than statement_timeout: a link on which nothing moves for so long has a
- * server that answers no more. */
+/* Longer than statement_timeout: a link on which nothing moves for so long has
+ * a server that answers no more. */
 #define STALL_MS 8000
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 3000
@@ -40,7 +40,7 @@ struct connect_job {
 	char error[256];
 };
 
-/* ---- ending units -------------------------------------------------------------- */
+/* ---- ending units -------------------------------------------------------- */
 
 static void
 unit_end(struct db *db, struct db_unit *u)
@@ -90,7 +90,7 @@ on_kick(uv_async_t *kick)
 	end_list(db, &units);
 }
 
-/* ---- waiting -------------------------------------------------------------------- */
+/* ---- waiting ------------------------------------------------------------- */
 
 static struct list *
 queue_of(struct db *db, const struct db_unit *u)
@@ -256,7 +256,7 @@ expire(struct db *db, struct list *queue, uint64_t now)
 	end_list(db, &late);
 }
 
-/* ---- connecting ------------------------------------------------------------------ */
+/* ---- connecting ---------------------------------------------------------- */
 
 static void
 job_work(uv_work_t *work)
@@ -367,7 +367,7 @@ on_tick(uv_timer_t *tick)
 	db_pump(db);
 }
 
-/* ---- life -------------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------- */
 
 static double
 gauge_waiting(void *arg)

@@ -51,7 +51,7 @@ enum db_flags {
 
 enum db_outcome {
 	DB_OK,          /* committed */
-	DB_FAILED,      /* refused by the database, see db_sqlstate; no effect */
+	DB_FAILED,      /* refused, see db_sqlstate; no effect */
 	DB_UNAVAILABLE, /* no answer in time: it may have taken effect */
 };
 
@@ -70,7 +70,7 @@ bool db_up(const struct db *db);
 /* Units waiting or on a link. */
 size_t db_pending(const struct db *db);
 
-/* ---- a unit ---------------------------------------------------------------- */
+/* ---- a unit -------------------------------------------------------------- */
 
 typedef void db_done_fn(void *arg, struct db_result *r);
 
@@ -97,7 +97,7 @@ void db_put_texts(struct db_unit *u, const struct text *t, size_t n);
  * for the call; db_result_ref keeps it. */
 void db_submit(struct db_unit *u, db_done_fn *done, void *arg);
 
-/* ---- its result ------------------------------------------------------------ */
+/* ---- its result ---------------------------------------------------------- */
 
 enum db_outcome db_outcome(const struct db_result *r);
 /* DB_FAILED: five characters; else "". */

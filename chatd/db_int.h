@@ -20,7 +20,7 @@
 
 struct metric;
 
-/* ---- units (db_unit.c) ----------------------------------------------------- */
+/* ---- units (db_unit.c) --------------------------------------------------- */
 
 struct db_param {
 	size_t at; /* in the unit's bytes */
@@ -63,7 +63,7 @@ void db_unit_free(struct db_unit **u);
 /* Forgets what an attempt brought. */
 void db_unit_forget(struct db_unit *u);
 
-/* ---- links (db_link.c) ----------------------------------------------------- */
+/* ---- links (db_link.c) --------------------------------------------------- */
 
 enum link_state {
 	LINK_DOWN,       /* no connection; the pool makes one when due */
@@ -98,7 +98,7 @@ bool link_send(struct db_link *l, struct db_unit *u);
 void link_fail(struct db_link *l, const char *cause);
 void link_close(struct db_link *l);
 
-/* ---- the pool (db.c) -------------------------------------------------------- */
+/* ---- the pool (db.c) ----------------------------------------------------- */
 
 #define DB_LINKS_MAX 64
 
@@ -136,7 +136,7 @@ void db_unit_answered(struct db *db, struct db_unit *u);
 void db_link_lost(struct db *db, struct db_link *l, struct list *units);
 void db_pump(struct db *db);
 
-/* ---- connecting (db_connect.c) ----------------------------------------------- */
+/* ---- connecting (db_connect.c) ------------------------------------------- */
 
 /* Blocks. A connection in pipeline mode with every statement prepared, or NULL
  * and one line in `error`. Any thread. */

@@ -4,10 +4,10 @@
  *
  *   rows of a statement, NULL, rows of the next, NULL, ..., SYNC
  *
- * An error turns the rest of the unit into PGRES_PIPELINE_ABORTED up to its SYNC
- * and leaves the next unit alone. A snapshot unit is an explicit transaction, so
- * its COMMIT stands behind a Sync of its own: after an error it still ends the
- * transaction, or the next unit would run into the failed one.
+ * An error turns the rest of the unit into PGRES_PIPELINE_ABORTED up to its
+ * SYNC and leaves the next unit alone. A snapshot unit is an explicit
+ * transaction, so its COMMIT stands behind a Sync of its own: after an error it
+ * still ends the transaction, or the next unit would run into the failed one.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -22,7 +22,7 @@
 
 static void link_read(struct db_link *l);
 
-/* ---- sending ---------------------------------------------------------------- */
+/* ---- sending ------------------------------------------------------------- */
 
 static bool
 send_statement(struct db_link *l, enum sql statement, struct db_unit *u,
@@ -100,7 +100,7 @@ link_send(struct db_link *l, struct db_unit *u)
 	return true;
 }
 
-/* ---- reading ---------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------- */
 
 static bool
 starts(const char *text, const char *prefix)
@@ -265,7 +265,7 @@ on_ready(uv_poll_t *poll, int status, int events)
 	db_pump(db);
 }
 
-/* ---- life -------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------- */
 
 /* A cancelled wait for a synchronous standby is but a warning to the session:
  * the commit stands here and may be lost with this server. */

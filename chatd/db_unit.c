@@ -1,7 +1,7 @@
 /*
- * A unit's parameters, in PostgreSQL's binary formats, and its results read from
- * them. Types are those that the statements' casts say; nothing is converted to
- * text on the way.
+ * A unit's parameters, in PostgreSQL's binary formats, and its results read
+ * from them. Types are those that the statements' casts say; nothing is
+ * converted to text on the way.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -236,7 +236,7 @@ db_put_texts(struct db_unit *u, const struct text *t, size_t n)
 	put_end(u, p);
 }
 
-/* ---- results ---------------------------------------------------------------- */
+/* ---- results ------------------------------------------------------------- */
 
 enum db_outcome
 db_outcome(const struct db_result *r)

@@ -75,7 +75,7 @@ entry_find(unsigned kind)
 	return NULL;
 }
 
-/* ---- metrics ------------------------------------------------------------------ */
+/* ---- metrics ------------------------------------------------------------- */
 
 static struct entry_metrics *
 metrics_of(struct dispatch *d, const struct contract_row *row)
@@ -112,7 +112,7 @@ count(struct request *r, enum err status)
 	metric_inc(m->results[status]);
 }
 
-/* ---- answers -------------------------------------------------------------------- */
+/* ---- answers ------------------------------------------------------------- */
 
 static void
 request_free(struct request *r)
@@ -251,7 +251,7 @@ request_db_err(const struct db_result *res)
 	return db_outcome(res) == DB_OK ? ERR_OK : ERR_UNAVAILABLE;
 }
 
-/* ---- the way in ------------------------------------------------------------------ */
+/* ---- the way in ---------------------------------------------------------- */
 
 static void
 refuse_stray(struct dispatch *d, struct rpc_in *in)

@@ -93,7 +93,7 @@ events_resync(struct events *e, uint64_t since_ms)
 	buf_fini(&bytes);
 }
 
-/* ---- waiting ------------------------------------------------------------------- */
+/* ---- waiting ------------------------------------------------------------- */
 
 static void
 wait_unref(struct event_wait *w)
@@ -196,7 +196,7 @@ event_wait_go(struct event_wait *w)
 	}
 }
 
-/* ---- the bus --------------------------------------------------------------------- */
+/* ---- the bus ------------------------------------------------------------- */
 
 static void
 on_link(void *arg, bool up)

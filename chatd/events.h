@@ -26,8 +26,8 @@
 struct events;
 struct event_wait;
 
-/* Connects in the background; Redis is declared a need of readiness. NULL (and a
- * log_error) when the URL is malformed. */
+/* Connects in the background; Redis is declared a need of readiness. NULL (and
+ * a log_error) when the URL is malformed. */
 MUST_CHECK struct events *events_new(uv_loop_t *loop, const char *redis_url);
 /* Waits of event_wait_go end now. */
 void events_free(struct events **e);
@@ -47,13 +47,13 @@ void events_spread(struct events *e, const struct event *event);
 /* Events of the last since_ms may be lost: every gateway catches up. */
 void events_resync(struct events *e, uint64_t since_ms);
 
-/* ---- an answer that must come after its causes ------------------------------- */
+/* ---- an answer that must come after its causes --------------------------- */
 
 typedef void event_wait_fn(void *arg);
 
-/* Publish with event_wait_to_user, then event_wait_go: `fn` is called when Redis
- * has answered all of it, or after 500 ms, or at once when Redis is away. It is
- * never called from within event_wait_go. */
+/* Publish with event_wait_to_user, then event_wait_go: `fn` is called when
+ * Redis has answered all of it, or after 500 ms, or at once when Redis is away.
+ * It is never called from within event_wait_go. */
 MUST_CHECK struct event_wait *event_wait_new(struct events *e,
     event_wait_fn *fn, void *arg);
 void event_wait_to_user(struct event_wait *w, const struct uuid *user,

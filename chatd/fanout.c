@@ -1,7 +1,7 @@
 /*
  * Who hears a message and what they see. The publishes stand on the one link to
- * Redis before anything that later requests publish, so the answer need not wait
- * for Redis.
+ * Redis before anything that later requests publish, so the answer need not
+ * wait for Redis.
  *
  * A repeated send is published again: the publish of the first may have died
  * with a chatd. Gateways drop what a session has. It goes to those who were

@@ -1,6 +1,6 @@
 /*
- * After the commit of a batch of sends: each message to every member's topic, as
- * each of them sees it, then the answer to its sender.
+ * After the commit of a batch of sends: each message to every member's topic,
+ * as each of them sees it, then the answer to its sender.
  *
  * SPDX-License-Identifier: MIT
  */

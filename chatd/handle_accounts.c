@@ -72,7 +72,7 @@ answer_token(struct request *r, const char *token)
 	request_answer(r);
 }
 
-/* ---- register ------------------------------------------------------------------ */
+/* ---- register ------------------------------------------------------------ */
 
 static bool
 has_errors(const struct registration *g)
@@ -230,7 +230,7 @@ handle_register(struct request *r)
 	db_submit(u, on_taken, g);
 }
 
-/* ---- login ------------------------------------------------------------------------ */
+/* ---- login --------------------------------------------------------------- */
 
 static void
 login_free(struct login *l)

@@ -14,7 +14,7 @@
 #include "common/calls.h"
 #include "common/mem.h"
 
-/* ---- open_chat -------------------------------------------------------------------- */
+/* ---- open_chat ----------------------------------------------------------- */
 
 struct opening {
 	struct request *r;      /* owned until answered */
@@ -80,7 +80,7 @@ handle_open_chat(struct request *r)
 	db_submit(u, on_open_loaded, g);
 }
 
-/* ---- create_private_chat ------------------------------------------------------------ */
+/* ---- create_private_chat ------------------------------------------------- */
 
 /*
  *   insert unless there is one -> load both sides' views -> statuses

@@ -16,7 +16,7 @@
 #include "common/json_in.h"
 #include "common/mem.h"
 
-/* ---- send_message ---------------------------------------------------------------- */
+/* ---- send_message -------------------------------------------------------- */
 
 /* The chat may be named at the top, in msg, or in both alike. */
 static bool
@@ -68,7 +68,7 @@ handle_send_message(struct request *r)
 	writer_send(r->svc->writer, r, &row);
 }
 
-/* ---- chat_messages_read ------------------------------------------------------------- */
+/* ---- chat_messages_read -------------------------------------------------- */
 
 static void
 tell_others(struct request *r, const struct uuid *chat,
@@ -148,7 +148,7 @@ handle_chat_messages_read(struct request *r)
 	db_submit(u, on_read, r);
 }
 
-/* ---- report_delivered ------------------------------------------------------------------ */
+/* ---- report_delivered ---------------------------------------------------- */
 
 #define MARKS_MAX 1000
 

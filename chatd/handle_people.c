@@ -16,7 +16,7 @@
 /* No name of any kind is longer, not even with ligatures taken apart. */
 #define INPUT_MAX 100
 
-/* ---- get_person_info --------------------------------------------------------------- */
+/* ---- get_person_info ----------------------------------------------------- */
 
 struct person_info {
 	struct request *r;     /* owned until answered */
@@ -98,7 +98,7 @@ handle_get_person_info(struct request *r)
 	db_submit(u, on_person, g);
 }
 
-/* ---- search_people -------------------------------------------------------------------- */
+/* ---- search_people ------------------------------------------------------- */
 
 static void
 answer_people(struct request *r, const struct db_result *res)

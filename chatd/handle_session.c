@@ -18,7 +18,7 @@
 
 #define HELD_MAX 5000
 
-/* ---- check_token ------------------------------------------------------------------ */
+/* ---- check_token --------------------------------------------------------- */
 
 static void
 on_token(void *arg, struct db_result *res)
@@ -56,7 +56,7 @@ handle_check_token(struct request *r)
 	db_submit(u, on_token, r);
 }
 
-/* ---- check_held_tokens -------------------------------------------------------------- */
+/* ---- check_held_tokens --------------------------------------------------- */
 
 static void
 on_held(void *arg, struct db_result *res)
@@ -106,7 +106,7 @@ handle_check_held_tokens(struct request *r)
 	db_submit(u, on_held, r);
 }
 
-/* ---- logout --------------------------------------------------------------------------- */
+/* ---- logout -------------------------------------------------------------- */
 
 /* Other sockets of the token close at once; with a grace they do so when the
  * gateways look whether their tokens still hold. */
@@ -139,7 +139,7 @@ handle_logout(struct request *r)
 	db_submit(u, on_ended, r);
 }
 
-/* ---- user_info -------------------------------------------------------------------------- */
+/* ---- user_info ----------------------------------------------------------- */
 
 enum user_info_step {
 	STEP_USER,
@@ -197,8 +197,8 @@ on_statuses(void *arg, const bool *online)
 	free(g);
 }
 
-/* One id for each chat: the other one's; oneself for groups, whose status is not
- * shown. */
+/* One id for each chat: the other one's; oneself for groups, whose status is
+ * not shown. */
 static void
 ask_statuses(struct user_info *g)
 {

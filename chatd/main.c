@@ -21,8 +21,8 @@
 #include "common/daemon.h"
 #include "common/rpc.h"
 
-/* Before the pool's first use. Two threads beyond the hashes, so that a storm of
- * logins does not keep the database from being connected. */
+/* Before the pool's first use. Two threads beyond the hashes, so that a storm
+ * of logins does not keep the database from being connected. */
 static bool
 init(uv_loop_t *loop)
 {

@@ -1,7 +1,7 @@
 /*
  * Origins of URLs (RFC 6454: scheme, host, port), compared as text: scheme and
- * host in lower case, the scheme's own port left out. The parser takes only what
- * every browser reads in the same way; what could be read in two ways (a
+ * host in lower case, the scheme's own port left out. The parser takes only
+ * what every browser reads in the same way; what could be read in two ways (a
  * backslash, userinfo, white space, control characters) is refused.
  *
  * SPDX-License-Identifier: MIT

@@ -1,7 +1,7 @@
 /*
- * Migrations. The table schema_migrations says what has been applied. A database
- * that is up to date is only read, so that the runtime role, which may not change
- * the schema, can start with migrations on.
+ * Migrations. The table schema_migrations says what has been applied. A
+ * database that is up to date is only read, so that the runtime role, which may
+ * not change the schema, can start with migrations on.
  *
  * SPDX-License-Identifier: MIT
  */

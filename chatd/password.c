@@ -1,8 +1,8 @@
 /*
  * The password pool. A job is on the waiting list or with a worker; a worker's
  * thread sees nothing but its job. Where no account exists, the password is
- * verified against a hash made at start that nobody's password fits, so that the
- * time taken tells nothing.
+ * verified against a hash made at start that nobody's password fits, so that
+ * the time taken tells nothing.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -62,7 +62,7 @@ job_free(struct job *j)
 	free(j);
 }
 
-/* ---- on the thread pool --------------------------------------------------------- */
+/* ---- on the thread pool -------------------------------------------------- */
 
 static bool
 make_hash(struct job *j)
@@ -92,7 +92,7 @@ job_work(uv_work_t *work)
 	}
 }
 
-/* ---- on the loop ------------------------------------------------------------------ */
+/* ---- on the loop --------------------------------------------------------- */
 
 static void
 job_done(uv_work_t *work, int status)
@@ -204,7 +204,7 @@ password_verify(struct passwords *p, struct text password, const char *stored,
 	return job_queue(p, j);
 }
 
-/* ---- life --------------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------- */
 
 static double
 gauge_waiting(void *arg)

@@ -35,8 +35,8 @@ typedef void password_fn(void *arg, enum err err, const char *hash);
  * these settings. */
 MUST_CHECK struct passwords *passwords_new(uv_loop_t *loop,
     const struct passwords_conf *conf);
-/* Every job not yet answered is answered ERR_UNAVAILABLE now; those that run go on
- * to their end unheard. */
+/* Every job not yet answered is answered ERR_UNAVAILABLE now; those that run go
+ * on to their end unheard. */
 void passwords_close(struct passwords *p);
 void passwords_free(struct passwords **p);
 /* Jobs waiting or running. */
@@ -45,7 +45,7 @@ size_t passwords_pending(const struct passwords *p);
 /* ERR_OVERLOADED: refused, no callback. The password is copied and wiped. */
 MUST_CHECK enum err password_hash(struct passwords *p, struct text password,
     uint64_t deadline_ms, password_fn *fn, void *arg);
-/* `stored` NULL: there is no such account; takes as long, and is never right. */
+/* `stored` NULL: there is no such account; takes as long, never right. */
 MUST_CHECK enum err password_verify(struct passwords *p, struct text password,
     const char *stored, uint64_t deadline_ms, password_fn *fn, void *arg);
 

@@ -1,6 +1,6 @@
 /*
- * Questions wait until the end of the turn, then go to presenced in rounds of up
- * to ROUND_MAX different users. A question is answered when its round is.
+ * Questions wait until the end of the turn, then go to presenced in rounds of
+ * up to ROUND_MAX different users. A question is answered when its round is.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,7 +21,7 @@
 
 #define ROUND_MAX 2000
 #define PENDING_MAX 256
-/* Users whose newest told change is remembered; when full, all are forgotten. */
+/* Users whose newest told change is remembered; all go when full. */
 #define TOLD_MAX 200000
 
 struct ask {
@@ -62,7 +62,7 @@ ask_end(struct ask *a)
 	free(a);
 }
 
-/* ---- rounds ----------------------------------------------------------------------- */
+/* ---- rounds -------------------------------------------------------------- */
 
 /* `status` has a byte for each id of the round; NULL: unknown, all Offline. */
 static void
@@ -186,7 +186,7 @@ on_turn(void *arg)
 	}
 }
 
-/* ---- asking ------------------------------------------------------------------------- */
+/* ---- asking -------------------------------------------------------------- */
 
 void
 presence_ask(struct presence *p, const struct uuid *ids, size_t n,
@@ -210,7 +210,7 @@ presence_ask(struct presence *p, const struct uuid *ids, size_t n,
 	list_push_back(&p->waiting, &a->link);
 }
 
-/* ---- what was told ----------------------------------------------------------------- */
+/* ---- what was told ------------------------------------------------------- */
 
 _Static_assert(sizeof(uintptr_t) >= sizeof(uint64_t),
     "versions are kept in the map's pointers");
@@ -228,7 +228,7 @@ presence_is_news(struct presence *p, const struct uuid *user,
 	return map_put(&p->told, user, now) != now;
 }
 
-/* ---- life ----------------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------- */
 
 static void
 on_version_mismatch(void *arg)

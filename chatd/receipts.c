@@ -34,7 +34,7 @@ struct waiter {
 
 struct round {
 	struct list link;    /* in receipts.rounds */
-	struct map places;   /* chat and user mixed -> place in rows, plus one */
+	struct map places;   /* chat and user -> place in rows, plus 1 */
 	struct receipt_row rows[ROUND_MAX];
 	size_t n;
 	struct list waiters; /* those whose marks are in this round */
@@ -64,7 +64,7 @@ key_of(const struct uuid *chat, const struct uuid *user)
 	return key;
 }
 
-/* ---- rounds --------------------------------------------------------------------- */
+/* ---- rounds -------------------------------------------------------------- */
 
 static struct round *
 round_new(struct receipts *p)
@@ -136,7 +136,7 @@ round_answer(struct round *round, enum err err)
 	}
 }
 
-/* ---- announcing ------------------------------------------------------------------- */
+/* ---- announcing ---------------------------------------------------------- */
 
 static void
 announce(struct receipts *p, const struct announced *last,
@@ -189,7 +189,7 @@ receipts_publish(struct receipts *p, const struct db_result *res,
 	}
 }
 
-/* ---- flights ------------------------------------------------------------------------ */
+/* ---- flights ------------------------------------------------------------- */
 
 static void
 on_done(void *arg, struct db_result *res)
@@ -258,7 +258,7 @@ receipts_add(struct receipts *p, struct request *r, const struct uuid *chat,
 	list_push_back(&round->waiters, &w->link);
 }
 
-/* ---- life ------------------------------------------------------------------------------ */
+/* ---- life ---------------------------------------------------------------- */
 
 static double
 gauge_waiting(void *arg)

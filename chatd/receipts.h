@@ -34,8 +34,8 @@ size_t receipts_pending(const struct receipts *p);
 void receipts_add(struct receipts *p, struct request *r,
     const struct uuid *chat, const struct delivered_mark *marks, size_t n);
 
-/* Publishes messages_delivered for the rows of a receipts_announce step, here or
- * in another unit. */
+/* Publishes messages_delivered for the rows of a receipts_announce step, here
+ * or in another unit. */
 void receipts_publish(struct receipts *p, const struct db_result *res,
     unsigned step, uint64_t trace);
 

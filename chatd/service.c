@@ -35,7 +35,7 @@ static struct service svc;
 static uv_timer_t *drain_timer; /* owned; freed by its close callback */
 static uv_timer_t *purge_timer;
 
-/* ---- timers --------------------------------------------------------------------- */
+/* ---- timers -------------------------------------------------------------- */
 
 static void
 free_handle(uv_handle_t *handle)
@@ -82,7 +82,7 @@ on_purge(uv_timer_t *t)
 	groups_purge(svc.groups);
 }
 
-/* ---- life ----------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------- */
 
 int
 service_preflight(void)

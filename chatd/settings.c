@@ -20,7 +20,8 @@ const struct config_row settings_rows[] = {
 	    "PostgreSQL, as a URI or as key=value pairs" },
 	{ "migrate_url", CONFIG_TEXT, &settings.migrate_url, NULL, 0, 0,
 	    CONFIG_SECRET,
-	    "PostgreSQL as the role that owns the schema; empty: database_url" },
+	    "PostgreSQL as the role that owns the schema; "
+	    "empty: database_url" },
 	{ "migrate", CONFIG_BOOL, &settings.migrate, "on", 0, 0, 0,
 	    "apply the schema's migrations at start" },
 	{ "migrate_only", CONFIG_BOOL, &settings.migrate_only, "off", 0, 0, 0,

@@ -23,7 +23,7 @@ enum send_step {
 	SEND_NICKNAMES,
 };
 
-/* ---- sends ---------------------------------------------------------------------- */
+/* ---- sends --------------------------------------------------------------- */
 
 /* The columns of a batch. */
 struct send_columns {
@@ -176,7 +176,7 @@ store_nickname_read(const struct db_result *r, size_t i, struct nickname *k)
 	k->nickname = db_get_text(&row);
 }
 
-/* ---- receipts ------------------------------------------------------------------- */
+/* ---- receipts ------------------------------------------------------------ */
 
 void
 store_announce_step(struct db_unit *u, const struct uuid *chats, size_t n)
@@ -228,7 +228,7 @@ store_announced_row(const struct db_result *r, unsigned step, size_t i,
 	a->id = db_get_uuid(&row);
 }
 
-/* ---- reads ----------------------------------------------------------------------- */
+/* ---- reads --------------------------------------------------------------- */
 
 void
 store_read_steps(struct db_unit *u, const struct uuid *chat,

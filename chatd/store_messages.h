@@ -9,7 +9,7 @@
 #include "chatd/db.h"
 #include "chatd/model.h"
 
-/* ---- a batch of sends ---------------------------------------------------------- */
+/* ---- a batch of sends ---------------------------------------------------- */
 
 struct send_row {
 	struct uuid id;        /* the message's, made beforehand */
@@ -24,8 +24,8 @@ struct send_row {
 /* What became of a send. */
 struct stored_row {
 	size_t send;           /* its place in the batch */
-	bool fresh;            /* false: repeated; the message is the first one */
-	struct message message; /* content NULL if fresh: it is the send's own */
+	bool fresh;            /* false: repeated; the first message */
+	struct message message; /* if fresh: the send's content */
 };
 
 struct recipient {
@@ -58,7 +58,7 @@ size_t store_nickname_count(const struct db_result *r);
 void store_nickname_read(const struct db_result *r, size_t row,
     struct nickname *k_r);
 
-/* ---- receipts --------------------------------------------------------------------- */
+/* ---- receipts ------------------------------------------------------------ */
 
 struct receipt_row {
 	struct uuid chat_id;
@@ -86,8 +86,8 @@ void store_receipt_steps(struct db_unit *u, const struct receipt_row *rows,
 void store_announced_row(const struct db_result *r, unsigned step, size_t row,
     struct announced *a_r);
 
-/* A read of one chat: locks, moves the reader's marks, finds what thereby became
- * delivered, and who else is in the chat. */
+/* A read of one chat: locks, moves the reader's marks, finds what thereby
+ * became delivered, and who else is in the chat. */
 void store_read_steps(struct db_unit *u, const struct uuid *chat,
     const struct uuid *reader, int64_t upto);
 enum store_read_step {

@@ -139,7 +139,7 @@ store_search_read(const struct db_result *r, unsigned step, size_t i,
 	read_person(&row, person_r);
 }
 
-/* ---- presence ------------------------------------------------------------------- */
+/* ---- presence ------------------------------------------------------------ */
 
 static int
 by_user(const void *a, const void *b)

@@ -1,6 +1,6 @@
 /*
- * People in the database. Each `_step` adds one statement to a unit; the `_read`
- * beside it reads a row of its result.
+ * People in the database. Each `_step` adds one statement to a unit; the
+ * `_read` beside it reads a row of its result.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -16,7 +16,7 @@ typedef void turn_fn(void *arg);
 
 struct turn *turn_new(uv_loop_t *loop);
 void turn_free(struct turn **t);
-/* Called at the end of every turn; must be cheap when there is nothing to do. */
+/* Called at the end of every turn; cheap when there is nothing to do. */
 void turn_add(struct turn *t, turn_fn *fn, void *arg);
 
 #endif

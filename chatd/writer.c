@@ -3,12 +3,12 @@
  * What follows a commit is in fanout.c.
  *
  *   another chatd stored the same key first   the batch again: it now finds it
- *   the data of some row is bad               row by row, so that the neighbours
- *                                             get through
+ *   the data of some row is bad               row by row, so that the
+ *                                             neighbours get through
  *   anything else                             unavailable: safe to send again
  *
- * A link lost within the commit is the database layer's to repeat: with the same
- * message ids, so that what was stored is found and not stored twice.
+ * A link lost within the commit is the database layer's to repeat: with the
+ * same message ids, so that what was stored is found and not stored twice.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -68,7 +68,7 @@ send_fail(struct send *s, enum err err, const char *field)
 	free(s);
 }
 
-/* ---- a batch that failed ------------------------------------------------------- */
+/* ---- a batch that failed ------------------------------------------------- */
 
 static void
 batch_again(struct writer *w, bool alone)
@@ -113,7 +113,7 @@ batch_refused(struct writer *w, const struct db_result *res)
 	}
 }
 
-/* ---- a batch that is stored ----------------------------------------------------- */
+/* ---- a batch that is stored ---------------------------------------------- */
 
 static void
 batch_stored(struct writer *w, struct db_result *res)
@@ -165,7 +165,7 @@ on_done(void *arg, struct db_result *res)
 	w->batch_len = 0;
 }
 
-/* ---- the next batch --------------------------------------------------------------- */
+/* ---- the next batch ------------------------------------------------------ */
 
 /* One id of two, to find the same key twice in a batch. Two different keys that
  * meet here only wait for the next batch. */
@@ -264,7 +264,7 @@ writer_send(struct writer *w, struct request *r, const struct send_row *row)
 	w->queued++;
 }
 
-/* ---- life ---------------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------- */
 
 static double
 gauge_queued(void *arg)

@@ -2,7 +2,7 @@
  * The send path. Sends gather while the batch before them commits; no timer, so
  * a send alone waits for nothing.
  *
- *   writer_send -> [queue] -- end of turn, nothing in flight --> one transaction
+ *   writer_send -> [queue] -- end of turn, nothing in flight --> 1 transaction
  *        publish to every member, then answer <-- committed --------+
  *
  * One batch at a time: batches lock several chats, and what one leaves the next
