@@ -32,7 +32,8 @@ packages_of() {
 		;;
 	test)
 		echo libcmocka-dev gdb python3-pytest python3-websockets \
-			python3-redis python3-psycopg
+			python3-redis python3-psycopg python3-yaml \
+			python3-jsonschema
 		;;
 	browser)
 		echo chromium chromium-driver python3-selenium

@@ -18,7 +18,8 @@ import websockets
 from websockets.legacy.protocol import OP_TEXT
 
 from . import hygiene
-from .frames import Wrong, check_frame
+from .answers import check_answer
+from .frames import Wrong, check_frame, check_request
 from .invariants import Invariants
 
 # Sanitizers slow everything down; a deadline is no measurement.
@@ -67,12 +68,18 @@ def http_request(gateway, method, path, body=None, headers=None,
             headers.setdefault("Content-Type", "application/json")
         link.request(method, path, body, headers)
         answer = link.getresponse()
-        return Answer(answer.status, answer.headers, answer.read())
+        answer = Answer(answer.status, answer.headers, answer.read())
     finally:
         link.close()
+    try:
+        check_answer(method, path, answer)
+    except (ValueError, Wrong) as error:
+        faults.append(str(error))
+    return answer
 
 
-def http_form(gateway, path, fields, boundary="parley-test-boundary"):
+def http_form(gateway, path, fields, boundary="parley-test-boundary",
+              headers=None):
     """POST as multipart/form-data; a field is text or (filename, type, bytes).
     """
     parts = []
@@ -90,7 +97,8 @@ def http_form(gateway, path, fields, boundary="parley-test-boundary"):
     parts.append(b"--%s--\r\n" % boundary.encode())
     return http_request(
         gateway, "POST", path, b"".join(parts),
-        {"Content-Type": f"multipart/form-data; boundary={boundary}"})
+        {"Content-Type": f"multipart/form-data; boundary={boundary}",
+         **(headers or {})})
 
 
 class Account:
@@ -250,11 +258,23 @@ class Session:
 
     async def ask(self, kind, **fields):
         """Sends a request and returns its direct answer."""
-        request_id = new_id()
+        request = dict(fields, type=kind, request_id=new_id())
         mark = self.mark()
-        await self.send(dict(fields, type=kind, request_id=request_id))
-        return await self.wait(
-            lambda f: f.get("request_id") == request_id, since=mark)
+        await self.send(request)
+        answer = await self.wait(
+            lambda f: f.get("request_id") == request["request_id"],
+            since=mark)
+        self.check_taken(request, answer)
+        return answer
+
+    def check_taken(self, request, answer):
+        """What the server takes is in the documented contract."""
+        if answer["type"] == "error" and answer["reason"] != "unavailable":
+            return
+        try:
+            check_request(request)
+        except Wrong as error:
+            faults.append(f"{self.name()}: taken, though {error}")
 
     async def say(self, chat_id, content, front_msg_id=None, **fields):
         return await self.ask("send_message", **message_frame(
