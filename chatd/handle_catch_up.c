@@ -4,17 +4,17 @@
  * before read, so that no state goes backwards).
  *
  *   which named chats are still the user's, which others are
- *     -> messages and marks of both, receipts -> statuses of gained chats -> parts
+ *     -> messages and marks of both, receipts -> statuses of gained chats
  *
- * Bounded by messages and bytes; when cut, `more` is told, receipts are left for
- * the last answer, and the gateway asks again.
+ * Bounded by messages and bytes; when cut, `more` is told, receipts are left
+ * for the last answer, and the gateway asks again.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <stdlib.h>
 
+#include "chatd/chat_marks.h"
 #include "chatd/handlers.h"
-#include "chatd/marks.h"
 #include "chatd/presence.h"
 #include "chatd/service.h"
 #include "chatd/store_chats.h"
@@ -54,8 +54,7 @@ struct catch_up {
 	struct db_result *second;   /* owned */
 	struct chat_item *added;    /* owned; to be told as new */
 	size_t added_count;
-	struct marks *marks;        /* owned; of each chat in `marked` */
-	struct map marked;          /* chat -> marks */
+	struct chat_marks marks;    /* owned */
 };
 
 static void
@@ -64,9 +63,8 @@ catch_up_free(struct catch_up *g)
 	free(g->known);
 	free(g->mine);
 	free(g->added);
-	free(g->marks);
 	map_fini(&g->place);
-	map_fini(&g->marked);
+	chat_marks_fini(&g->marks);
 	db_result_unref(&g->first);
 	db_result_unref(&g->second);
 	free(g);
@@ -87,7 +85,7 @@ known_of(const struct catch_up *g, const struct uuid *chat)
 	return place > 0 ? &g->known[place - 1] : NULL;
 }
 
-/* ---- parts ------------------------------------------------------------------------ */
+/* ---- parts --------------------------------------------------------------- */
 
 static void
 add_part(struct catch_up *g, uint32_t *count, enum catch_up_kind kind,
@@ -147,17 +145,14 @@ add_messages(struct catch_up *g, uint32_t *count, struct buf *json)
 
 	for (size_t i = 0; i < rows; i++) {
 		struct message m;
-		const struct marks *marks;
 
 		if (i == MESSAGES_MAX || g->r->body.len > BYTES_MAX) {
 			return true;
 		}
 		store_message_read(g->second, SECOND_MESSAGES, i, &m);
-		marks = map_get(&g->marked, &m.chat_id);
 		buf_reset(json);
-		view_new_message(json, &m, &g->r->frame->user, marks != NULL ?
-		    marks_state(marks, &m.sender_id, m.seq) : STATE_SENT, true,
-		    NULL);
+		view_new_message(json, &m, &g->r->frame->user,
+		    chat_marks_state(&g->marks, &m), true, NULL);
 		add_part(g, count, PART_MESSAGE, &m.chat_id, m.seq, json);
 	}
 	return false;
@@ -235,32 +230,7 @@ on_statuses(void *arg, const bool *online)
 	catch_up_free(g);
 }
 
-/* ---- second unit -------------------------------------------------------------------- */
-
-static void
-read_marks(struct catch_up *g)
-{
-	size_t rows = db_rows(g->second, SECOND_LOWEST);
-	size_t n = 0;
-
-	map_init(&g->marked);
-	g->marks = mem_alloc((rows + 1) * sizeof(*g->marks));
-	for (size_t i = 0; i < rows; i++) {
-		struct uuid chat, user;
-		int64_t delivered, read;
-		struct marks *m;
-
-		store_lowest_read(g->second, SECOND_LOWEST, i, &chat, &user,
-		    &delivered, &read);
-		m = map_get(&g->marked, &chat);
-		if (m == NULL) {
-			m = &g->marks[n++];
-			marks_init(m);
-			map_put(&g->marked, &chat, m);
-		}
-		marks_add(m, &user, delivered, read);
-	}
-}
+/* ---- second unit --------------------------------------------------------- */
 
 static void
 on_second(void *arg, struct db_result *res)
@@ -274,7 +244,7 @@ on_second(void *arg, struct db_result *res)
 		return;
 	}
 	g->second = db_result_ref(res);
-	read_marks(g);
+	chat_marks_read(&g->marks, g->second, SECOND_LOWEST);
 	others = mem_alloc((g->added_count + 1) * sizeof(*others));
 	for (size_t i = 0; i < g->added_count; i++) {
 		others[i] = g->added[i].kind == CHAT_GROUP ?
@@ -323,7 +293,7 @@ submit_second(struct catch_up *g)
 	db_submit(u, on_second, g);
 }
 
-/* ---- first unit ------------------------------------------------------------------------ */
+/* ---- first unit ---------------------------------------------------------- */
 
 static void
 on_first(void *arg, struct db_result *res)
@@ -397,7 +367,6 @@ handle_catch_up(struct request *r)
 
 	g->r = r;
 	map_init(&g->place);
-	map_init(&g->marked);
 	if (!read_body(g)) {
 		catch_up_fail(g, ERR_PROTOCOL);
 		return;

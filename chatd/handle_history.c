@@ -3,10 +3,11 @@
  * missed, of many chats).
  *
  * A sync is answered in parts, so that neither we nor a gateway ever hold more
- * than one: each ends with the chat that fills it, and the cursor that comes back
- * with the next request says where to go on. A part is
+ * than one: each ends with the chat that fills it, and the cursor that comes
+ * back with the next request says where to go on. A part is
  *
- *	whose chats, how far they go -> choose what fits -> messages, marks -> frames
+ *	whose chats, how far they go -> choose what fits
+ *	    -> messages, marks -> frames
  *
  * SPDX-License-Identifier: MIT
  */
@@ -55,7 +56,7 @@ put_message(struct buf *b, const struct message *m, const struct request *r,
 	return b->len - before;
 }
 
-/* ---- get_messages ----------------------------------------------------------------- */
+/* ---- get_messages -------------------------------------------------------- */
 
 #define LIMIT_DEFAULT 50
 #define LIMIT_MAX 100
@@ -154,7 +155,7 @@ handle_get_messages(struct request *r)
 	db_submit(u, on_page, r);
 }
 
-/* ---- sync: the cursor -------------------------------------------------------------- */
+/* ---- sync: the cursor ---------------------------------------------------- */
 
 /* Of one chat, and of one part; a part also ends with the chat that takes it
  * over PART_BYTES. */
@@ -185,7 +186,7 @@ cursor_pack(const struct cursor *c)
 	    (uint64_t)c->bytes;
 }
 
-/* ---- sync: one part ----------------------------------------------------------------- */
+/* ---- sync: one part ------------------------------------------------------ */
 
 struct sync_chat {
 	struct uuid id;
@@ -435,7 +436,8 @@ on_extents(void *arg, struct db_result *res)
 	load_messages(g);
 }
 
-/* A chat that was named more than once is answered once, from its lowest mark. */
+/* A chat that was named more than once is answered once, from its lowest
+ * mark. */
 static void
 read_chats(struct sync *g, const struct field_value *v)
 {

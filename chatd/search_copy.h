@@ -1,7 +1,7 @@
 /*
  * Copies the texts of long chats for search: folded, a block of messages to a
- * row, which has the trigram index. Behind the sends' backs, one block at a time
- * in the whole process; what is not copied yet is searched as it is, so a copy
+ * row, which has the trigram index. Behind the sends' backs, one block at a
+ * time in the whole process; what is not copied yet is searched as it is, so a copy
  * that comes late, or a wake that is lost, only makes a search slower.
  *
  * Main thread only.

@@ -44,8 +44,8 @@ enum search_access store_access_read(const struct db_result *r,
 void store_copy_step(struct db_unit *u, const struct uuid *chat,
     int64_t blocks);
 
-/* The newest `limit` texts with `q` in them, oldest first. Of a message only what
- * a result shows is filled. */
+/* The newest `limit` texts with `q` in them, oldest first. Of a message only
+ * what a result shows is filled. */
 void store_found_step(struct db_unit *u, const struct uuid *chat,
     struct text q, int64_t limit);
 void store_found_read(const struct db_result *r, unsigned step, size_t row,

@@ -61,7 +61,7 @@ news_fail(struct news *n, enum err err)
 	free(n);
 }
 
-/* ---- telling ---------------------------------------------------------------------- */
+/* ---- telling ------------------------------------------------------------- */
 
 static void
 put_news(struct buf *bytes, const struct news *n)
@@ -133,7 +133,7 @@ on_members(void *arg, struct db_result *res)
 	}
 }
 
-/* ---- asking ----------------------------------------------------------------------- */
+/* ---- asking -------------------------------------------------------------- */
 
 static void
 on_turn(void *arg)
@@ -186,7 +186,7 @@ typing_tell(struct typing *t, struct request *r, const struct uuid *chat,
 	t->waiting_len++;
 }
 
-/* ---- life ------------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------- */
 
 struct typing *
 typing_new(struct service *svc)
