@@ -43,6 +43,32 @@ function clock(iso) {
   return iso ? new Date(iso).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' }) : '';
 }
 
+/*
+ * Shows `items` as the children of `list`, each made by `make` and kept for as
+ * long as what it shows is the same: a row that is being clicked, or has the
+ * focus, must not be replaced under the finger.
+ */
+function keyed(list, items, key, make) {
+  const kept = new Map([...list.children].map((e) => [e.dataset.key, e]));
+  items.forEach((item, i) => {
+    const id = key(item);
+    const shown = JSON.stringify(item);
+    let e = kept.get(id);
+    kept.delete(id);
+    if (!e || e.shown !== shown) {
+      const fresh = make(item);
+      fresh.dataset.key = id;
+      fresh.shown = shown;
+      e?.replaceWith(fresh);
+      e = fresh;
+    }
+    if (list.children[i] !== e) {
+      list.insertBefore(e, list.children[i] ?? null);
+    }
+  });
+  kept.forEach((e) => e.remove());
+}
+
 export function showAuth(message = '') {
   $('app').hidden = true;
   $('auth').hidden = false;
@@ -85,12 +111,14 @@ export function renderMe(me) {
 }
 
 export function renderChats(state, onOpen) {
-  const rows = [...state.chats.values()].map((chat) => {
+  const items = [...state.chats.values()]
+    .map((chat) => ({ ...chat, current: chat.id === state.openId }));
+  keyed($('chats'), items, (chat) => chat.id, (chat) => {
     const row = element('button', 'row');
     const body = element('span', 'body');
     row.type = 'button';
     row.dataset.chat = chat.id;
-    if (chat.id === state.openId) {
+    if (chat.current) {
       row.setAttribute('aria-current', 'true');
     }
     body.append(element('strong', '', chat.name));
@@ -106,8 +134,7 @@ export function renderChats(state, onOpen) {
     item.append(row);
     return item;
   });
-  $('chats').replaceChildren(...rows);
-  $('no-chats').hidden = rows.length > 0;
+  $('no-chats').hidden = items.length > 0;
 }
 
 function preview(chat) {
@@ -177,7 +204,8 @@ function renderMessages(state, pending) {
   const sent = new Set(state.messages.map((m) => m.front_msg_id));
   const waiting = pending.filter((p) => !sent.has(p.front_msg_id))
     .map((p) => ({ ...p, type: 'outgoing', state: 'sending', format: 'text' }));
-  list.replaceChildren(...[...state.messages, ...waiting].map((m) => line(m, group)));
+  keyed(list, [...state.messages, ...waiting], (m) => m.id ?? m.front_msg_id,
+    (m) => line(m, group));
   if (atEnd || list.dataset.chat !== state.openId) {
     list.scrollTop = list.scrollHeight;
   }

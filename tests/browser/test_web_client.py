@@ -7,6 +7,7 @@ import tempfile
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -62,14 +63,23 @@ class Page:
         self.errors_expected = False
 
     def until(self, condition, what):
-        return WebDriverWait(self.driver, SECONDS, 0.05).until(
-            lambda _: condition(), what)
+        # A row may be drawn anew between being found and being looked at.
+        return WebDriverWait(
+            self.driver, SECONDS, 0.05,
+            ignored_exceptions=[StaleElementReferenceException]).until(
+                lambda _: condition(), what)
 
     def find(self, selector):
         return self.until(
             lambda: next((e for e in self.driver.find_elements(
                 By.CSS_SELECTOR, selector) if e.is_displayed()), None),
             f"{selector} is not shown")
+
+    def click(self, selector):
+        def clicked():
+            self.find(selector).click()
+            return True
+        self.until(clicked, f"{selector} cannot be clicked")
 
     def fill(self, selector, text):
         field = self.find(selector)
@@ -105,7 +115,7 @@ class Page:
 
     def begin_chat(self, username):
         self.fill("#search", username)
-        self.find("#people [data-person]").click()
+        self.click("#people [data-person]")
         self.find("#text")
 
     def write(self, text):
@@ -138,10 +148,10 @@ def test_two_people_register_find_each_other_and_chat(browser, stack):
     assert ann.find("#chat-name").text == "Ben Browser"
     ann.write("Hello Ben, can you read me?")
     # Ben hears of the chat and its unread message without having asked.
-    chat = ben.find("#chats [data-chat]")
-    assert "Ann Browser" in chat.text
+    ben.until(lambda: "Ann Browser" in ben.find("#chats [data-chat]").text,
+              "Ann's chat is not shown")
     ben.until(lambda: ben.find("#chats .badge").text == "1", "no badge")
-    ben.find("#chats [data-chat]").click()
+    ben.click("#chats [data-chat]")
     ben.shows("Hello Ben, can you read me?")
     ann.until(lambda: ann.states() == ["read"], "not read")
     tricky = "<b>not bold</b> & \"quoted\" \u00e9\u4e2d\u6587"
@@ -158,7 +168,7 @@ def test_a_reload_keeps_the_session_and_shows_the_history(browser, stack):
     ann.write("a note to myself here")
     ann.until(lambda: ann.states() == ["read"], "not stored")
     ann.driver.refresh()
-    ann.find("#chats [data-chat]").click()
+    ann.click("#chats [data-chat]")
     ann.shows("a note to myself here")
 
 
