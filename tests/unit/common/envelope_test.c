@@ -149,8 +149,43 @@ events_come_back_and_damage_is_refused(void **state)
 	b.len--;
 	b.data[1] = 0;
 	assert_false(get_event(b.data, b.len, &out));
-	b.data[1] = EVENT_RESYNC + 1;
+	b.data[1] = EVENT_SPREAD + 1;
 	assert_false(get_event(b.data, b.len, &out));
+	buf_fini(&b);
+}
+
+static void
+spreads_come_back_whole(void **state)
+{
+	struct buf list = BUF_INIT, b = BUF_INIT;
+	struct spread_to to = { .user = uuid_v4(), .splices = 1 }, got;
+	struct splice cut = { .at = 3, .len = 4, .text = "\"Ann\"",
+		.text_len = 5 }, back;
+	struct event in = { .kind = EVENT_SPREAD, .json = "[1,null]",
+		.json_len = 8 };
+	struct event out;
+	struct rd r;
+
+	(void)state;
+	buf_put_u32(&list, 1);
+	put_spread_to(&list, &to);
+	put_splice(&list, &cut);
+	in.spread = list.data;
+	in.spread_len = list.len;
+	put_event(&b, &in);
+	for (size_t len = 0; len < b.len; len++) {
+		assert_false(get_event(b.data, len, &out));
+	}
+	assert_true(get_event(b.data, b.len, &out));
+	rd_init(&r, out.spread, out.spread_len);
+	assert_int_equal(rd_u32(&r), 1);
+	get_spread_to(&r, &got);
+	get_splice(&r, &back);
+	assert_true(rd_done(&r));
+	assert_true(uuid_eq(&got.user, &to.user) && got.splices == 1);
+	assert_true(back.at == 3 && back.len == 4 && back.text_len == 5);
+	assert_memory_equal(back.text, "\"Ann\"", 5);
+	buf_fini(&list);
 	buf_fini(&b);
 }
 
@@ -226,6 +261,7 @@ main(void)
 		cmocka_unit_test(another_version_is_named),
 		cmocka_unit_test(a_body_longer_than_the_batch_is_refused),
 		cmocka_unit_test(events_come_back_and_damage_is_refused),
+		cmocka_unit_test(spreads_come_back_whole),
 		cmocka_unit_test(topics_name_their_user),
 		cmocka_unit_test(bodies_of_calls_come_back),
 	};
