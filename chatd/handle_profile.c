@@ -1,6 +1,7 @@
 /*
- * What people change about themselves: change_username, change_name. Nobody but
- * their own sessions is told; others see it when they look next.
+ * What people change about themselves: change_username, change_name, and the
+ * picture that the gateway has stored for them. Nobody but their own sessions is
+ * told of names, nobody of the picture; others see it when they look next.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,6 +13,7 @@
 #include "chatd/service.h"
 #include "chatd/store_profile.h"
 #include "chatd/store_users.h"
+#include "chatd/view.h"
 
 #define USERNAME_RESULT "username_change_result"
 #define NAME_RESULT "name_change_result"
@@ -97,4 +99,37 @@ handle_change_name(struct request *r)
 	u = db_unit_new(r->svc->db, 0, r->in->deadline_ms);
 	store_profile_name_step(u, &r->frame->user, name);
 	db_submit(u, on_name, r);
+}
+
+/* ---- set_user_avatar ------------------------------------------------------ */
+
+static void
+on_avatar(void *arg, struct db_result *res)
+{
+	struct request *r = arg;
+	enum err err = request_db_err(res);
+	struct json_out j;
+
+	if (err == ERR_OK && !store_profile_hit(res, 0)) {
+		err = ERR_NOT_FOUND;
+	}
+	if (err != ERR_OK) {
+		request_fail(r, err, NULL);
+		return;
+	}
+	json_out_init(&j, &r->body);
+	json_obj(&j);
+	view_avatar(&j, request_text(r, FIELD_set_user_avatar_avatar_url));
+	json_obj_end(&j);
+	request_answer(r);
+}
+
+void
+handle_set_user_avatar(struct request *r)
+{
+	struct db_unit *u = db_unit_new(r->svc->db, 0, r->in->deadline_ms);
+
+	store_profile_avatar_step(u, &r->frame->user,
+	    request_text(r, FIELD_set_user_avatar_avatar_url));
+	db_submit(u, on_avatar, r);
 }

@@ -14,6 +14,8 @@ void store_profile_username_step(struct db_unit *u, const struct uuid *user,
     struct text username);
 void store_profile_name_step(struct db_unit *u, const struct uuid *user,
     struct text name);
+void store_profile_avatar_step(struct db_unit *u, const struct uuid *user,
+    struct text avatar_url);
 bool store_profile_hit(const struct db_result *r, unsigned step);
 
 #endif

@@ -12,37 +12,42 @@
 
 #include "common/mem.h"
 
-static size_t count;
-
-size_t
-form_count(void)
-{
-	return count;
-}
-
 static bool
 on_begin(void *arg, const char *name, bool is_file)
 {
 	struct form *f = arg;
 
 	f->into = NULL;
-	if (strcmp(name, f->file_name) == 0) {
+	if (strcmp(name, f->file.name) == 0) {
+		/* A second one cannot take the place of what has gone on. */
+		if (f->has_file) {
+			return false;
+		}
 		/* A browser sends an empty part for a file not chosen. */
 		f->has_file = is_file;
-		f->into = &f->file;
-		f->into_max = FORM_FILE_MAX;
-		buf_reset(f->into);
+		f->in_file = is_file;
 		return true;
 	}
 	for (size_t i = 0; i < f->fields_len; i++) {
 		if (strcmp(name, f->fields[i].name) == 0) {
 			f->fields[i].present = true;
 			f->into = &f->fields[i].text;
-			f->into_max = FORM_TEXT_MAX;
 			buf_reset(f->into);
 		}
 	}
 	return true;
+}
+
+static void
+on_file_data(struct form *f, const void *data, size_t len)
+{
+	if (len > f->file.max - f->file_len) {
+		f->file_too_large = true;
+		f->in_file = false;
+		return;
+	}
+	f->file_len += len;
+	f->file.data(f->file.arg, data, len);
 }
 
 static bool
@@ -50,17 +55,15 @@ on_data(void *arg, const void *data, size_t len)
 {
 	struct form *f = arg;
 
+	if (f->in_file) {
+		on_file_data(f, data, len);
+		return true;
+	}
 	if (f->into == NULL) {
 		return true;
 	}
-	if (len > f->into_max - f->into->len) {
-		if (f->into != &f->file) {
-			return false;
-		}
-		f->file_too_large = true;
-		f->into = NULL;
-		buf_fini(&f->file);
-		return true;
+	if (len > FORM_TEXT_MAX - f->into->len) {
+		return false;
 	}
 	buf_put(f->into, data, len);
 	return true;
@@ -72,11 +75,13 @@ on_end(void *arg)
 	struct form *f = arg;
 
 	f->into = NULL;
+	f->in_file = false;
 	return true;
 }
 
 struct form *
-form_new(const char *content_type, const char *const *names, const char *file)
+form_new(const char *content_type, const char *const *names,
+    const struct form_file *file)
 {
 	static const struct multipart_handler handler = {
 		.begin = on_begin,
@@ -90,8 +95,7 @@ form_new(const char *content_type, const char *const *names, const char *file)
 		free(f);
 		return NULL;
 	}
-	count++;
-	f->file_name = file;
+	f->file = *file;
 	while (*names != NULL && f->fields_len < FORM_FIELDS_MAX) {
 		f->fields[f->fields_len++].name = *names++;
 	}
@@ -107,7 +111,6 @@ form_free(struct form **fp)
 		return;
 	}
 	*fp = NULL;
-	count--;
 	for (size_t i = 0; i < f->fields_len; i++) {
 		struct buf *text = &f->fields[i].text;
 
@@ -117,7 +120,6 @@ form_free(struct form **fp)
 		}
 		buf_fini(text);
 	}
-	buf_fini(&f->file);
 	multipart_free(&f->parser);
 	free(f);
 }

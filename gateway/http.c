@@ -1,8 +1,8 @@
 /*
- * The life of a request. The bounds: JSON bodies HTTP_JSON_MAX, forms
- * HTTP_FORM_MAX (and FORMS_MAX of these at a time), a body must be complete
- * within BODY_TIME_MS, and a body that is no longer wanted is read for
- * DROP_TIME_MS at most. Idle sockets are the library's business (timeout_secs,
+ * The life of a request. The bounds: JSON bodies HTTP_JSON_MAX, forms by their
+ * file (and as many at a time as media_upload.h allows), a body must be complete
+ * within BODY_TIME_MS or FILE_TIME_MS, and a body that is no longer wanted is
+ * read for DROP_TIME_MS at most. Idle sockets are the library's business (timeout_secs,
  * keepalive_timeout).
  *
  * SPDX-License-Identifier: MIT
@@ -20,28 +20,21 @@
 #include "gateway/form.h"
 #include "gateway/gateway.h"
 #include "gateway/http_bearer.h"
-#include "gateway/media.h"
+#include "gateway/http_form.h"
+#include "gateway/media_serve.h"
+#include "gateway/media_upload.h"
 #include "gateway/out_frame.h"
 #include "gateway/routes.h"
 #include "gateway/settings.h"
 #include "gateway/static_files.h"
 
-/* Forms being received; each may hold a picture in memory. */
-#define FORMS_MAX 64
 /* No header can be longer: see max_http_header_data in server.c. */
 #define HEADERS_MAX 8192
 #define BODY_TIME_MS 120000
+#define FILE_TIME_MS 600000
 #define DROP_TIME_MS 5000
 /* What is dropped at most after an early answer. */
 #define DROP_BYTES_MAX (64u * 1024 * 1024)
-
-static const char *const register_texts[] = {
-	"username",
-	"password",
-	"name",
-	"email",
-	NULL,
-};
 
 /* ---- the head ----------------------------------------------------------- */
 
@@ -92,6 +85,11 @@ read_headers(struct http *h)
 	    sizeof(h->content_type));
 	http_header(h->wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, h->if_none_match,
 	    sizeof(h->if_none_match));
+	http_header(h->wsi, WSI_TOKEN_HTTP_IF_MODIFIED_SINCE,
+	    h->if_modified_since, sizeof(h->if_modified_since));
+	http_header(h->wsi, WSI_TOKEN_HTTP_IF_RANGE, h->if_range,
+	    sizeof(h->if_range));
+	http_header(h->wsi, WSI_TOKEN_HTTP_RANGE, h->range, sizeof(h->range));
 	h->q = read_q(h->wsi);
 	http_header(h->wsi, WSI_TOKEN_ORIGIN, origin, sizeof(origin));
 	if (origin[0] != '\0' && http_origin_allowed(h->wsi, origin)) {
@@ -147,7 +145,8 @@ answer_preflight(struct http *h)
 	}
 	http_answer(h, 204, NULL,
 	    "access-control-allow-methods: GET, POST, DELETE\r\n"
-	    "access-control-allow-headers: authorization, content-type\r\n"
+	    "access-control-allow-headers: authorization, content-type, "
+	    "range\r\n"
 	    "access-control-max-age: 600\r\n", NULL, 0);
 }
 
@@ -156,7 +155,6 @@ static bool
 accept_body(struct http *h)
 {
 	const struct http_route *route = h->route;
-	uint64_t max = HTTP_JSON_MAX;
 
 	if (route->bearer && !h->has_bearer) {
 		http_answer_error(h, 401, "Unauthorized");
@@ -165,22 +163,11 @@ accept_body(struct http *h)
 	if (route->body == BODY_NONE) {
 		return true;
 	}
-	if (route->body == BODY_JSON_OR_FORM &&
-	    multipart_is(h->content_type)) {
-		if (form_count() >= FORMS_MAX) {
-			http_answer_error(h, 503, "Service unavailable");
-			return false;
-		}
-		h->form = form_new(h->content_type, register_texts, "avatar");
-		if (h->form == NULL) {
-			http_answer_error(h, 400, "Invalid multipart data");
-			return false;
-		}
-		max = HTTP_FORM_MAX;
+	if (http_form_wanted(h)) {
+		return http_form_begin(h);
 	}
-	if (h->body_len > max) {
-		http_answer_error(h, 413, h->form != NULL
-		    ? "Avatar too large" : "Request too large");
+	if (h->body_len > HTTP_JSON_MAX) {
+		http_answer_error(h, 413, "Request too large");
 		return false;
 	}
 	return true;
@@ -193,10 +180,40 @@ run_handler(struct http *h)
 	/* Pipelined bytes wait in the kernel: the library would take them for
 	 * more of this body. */
 	lws_rx_flow_control(h->wsi, 0);
-	if (h->route->bearer) {
+	if (h->route->bearer && h->form == NULL) {
 		http_authenticate(h, h->route->handle);
 	} else {
 		h->route->handle(h);
+	}
+}
+
+/* The token is good: what it sends may be written down. */
+static void
+on_admitted(struct http *h)
+{
+	h->checking = false;
+	if (h->upload != NULL) {
+		media_upload_admit(h);
+	}
+	if (h->body_done) {
+		run_handler(h);
+	} else {
+		lws_rx_flow_control(h->wsi, 1);
+	}
+}
+
+/* A form is not for everyone to fill our disk with: the token goes first. */
+static void
+begin_body(struct http *h)
+{
+	if (h->form != NULL && h->route->bearer) {
+		h->checking = true;
+		lws_rx_flow_control(h->wsi, 0);
+		http_authenticate(h, on_admitted);
+	} else if (!h->has_body) {
+		run_handler(h);
+	} else if (h->form != NULL) {
+		media_upload_admit(h);
 	}
 }
 
@@ -223,8 +240,8 @@ begin_api(struct http *h, const char *path)
 		http_answer_error(h, 503, "Service unavailable");
 		return 0;
 	}
-	if (accept_body(h) && !h->has_body) {
-		run_handler(h);
+	if (accept_body(h)) {
+		begin_body(h);
 	}
 	return 0;
 }
@@ -234,13 +251,18 @@ begin_file(struct http *h, const char *path)
 {
 	static const char text[] = "Not found\n";
 
+	if (h->method == HTTP_OPTIONS && strncmp(path, "/media/", 7) == 0) {
+		answer_preflight(h);
+		return 0;
+	}
 	if (h->method != HTTP_GET && h->method != HTTP_HEAD) {
 		http_answer(h, 405, "text/plain", "allow: GET, HEAD\r\n",
 		    "Method not allowed\n", 19);
 		return 0;
 	}
 	if (strncmp(path, "/media/", 7) == 0) {
-		return media_serve(h, path + 7);
+		media_serve(h, path + 7);
+		return 0;
 	}
 	if (!static_files_serve(h->gw->files, h, path)) {
 		http_answer(h, 404, "text/plain", NULL, text,
@@ -295,7 +317,8 @@ http_body(struct http *h, const void *data, size_t len)
 	if (h->state != HTTP_READING) {
 		return h->state == HTTP_DROPPING ? drop(h) : 0;
 	}
-	if (clock_mono_ms() - h->started_ms > BODY_TIME_MS) {
+	if (clock_mono_ms() - h->started_ms > (h->route != NULL &&
+	    h->route->body == BODY_FILE ? FILE_TIME_MS : BODY_TIME_MS)) {
 		return -1;
 	}
 	if (h->route == NULL || h->route->body == BODY_NONE) {
@@ -315,7 +338,7 @@ http_body_done(struct http *h)
 	h->body_done = true;
 	switch (h->state) {
 	case HTTP_READING:
-		if (h->route != NULL) {
+		if (h->route != NULL && !h->checking) {
 			run_handler(h);
 		}
 		return 0;
@@ -328,21 +351,45 @@ http_body_done(struct http *h)
 
 /* ---- the answer --------------------------------------------------------- */
 
+/* 1: all is written; 0: a file follows; -1: broken. */
+static int
+write_answer(struct http *h)
+{
+	bool more = media_stream_follows(h);
+	int n;
+
+	h->state = more ? HTTP_STREAMING : HTTP_SENT;
+	n = lws_write(h->wsi, h->answer->data, h->answer->len,
+	    more ? LWS_WRITE_HTTP : LWS_WRITE_HTTP_FINAL);
+	out_frame_unref(&h->answer);
+	if (n < 0) {
+		return -1;
+	}
+	if (more) {
+		media_stream_start(h);
+	}
+	return more ? 0 : 1;
+}
+
 int
 http_writable(struct http *h)
 {
 	struct lws *wsi = h->wsi;
 	int n;
 
-	if (h->state != HTTP_ANSWERED) {
+	if (h->state == HTTP_STREAMING) {
+		n = media_stream_write(h);
+		if (n <= 0) {
+			return n;
+		}
+		h->state = HTTP_SENT;
+	} else if (h->state != HTTP_ANSWERED) {
 		return 0;
-	}
-	h->state = HTTP_SENT;
-	n = lws_write(wsi, h->answer->data, h->answer->len,
-	    LWS_WRITE_HTTP_FINAL);
-	out_frame_unref(&h->answer);
-	if (n < 0) {
-		return -1;
+	} else {
+		n = write_answer(h);
+		if (n <= 0) {
+			return n;
+		}
 	}
 	if (h->has_body && !h->body_done) {
 		h->state = HTTP_DROPPING;
@@ -379,6 +426,7 @@ http_end(struct http **hp)
 	}
 	h->gw->requests--;
 	media_forget(h);
+	media_stream_end(h);
 	form_free(&h->form);
 	forget_secrets(&h->body);
 	buf_fini(&h->body);

@@ -26,6 +26,7 @@ struct lws;
 struct out_frame;
 struct http_route;
 struct form;
+struct stream;
 struct upload;
 
 /* `{id}` places of a route's path. */
@@ -46,6 +47,7 @@ enum http_state {
 	HTTP_READING,  /* the body is arriving */
 	HTTP_WORKING,  /* with a handler; reading is paused */
 	HTTP_ANSWERED, /* the answer waits to be written */
+	HTTP_STREAMING, /* its head is written, a file follows */
 	HTTP_SENT,     /* written; the library completes the transaction */
 	HTTP_DROPPING, /* written early; the body's rest is dropped */
 };
@@ -59,9 +61,13 @@ struct http {
 	char origin[256];            /* allowed by CORS; "": none */
 	char content_type[256];
 	char if_none_match[80];
+	char if_modified_since[40];
+	char if_range[80];
+	char range[80];
 	char *q;                     /* owned; `q` of the query; NULL: none */
 	bool has_body;               /* body_len bytes were announced */
 	bool body_done;
+	bool checking;               /* the token, before the body is read */
 	bool close;                  /* no further request on this connection */
 	uint64_t body_len;
 	uint64_t received;
@@ -69,7 +75,8 @@ struct http {
 	uint64_t dropping_ms;        /* since when */
 	struct buf body;             /* a JSON body */
 	struct form *form;           /* owned; a multipart body */
-	struct upload *upload;       /* owned by media.c; NULL: none */
+	struct upload *upload;       /* of media_upload.c; NULL: none */
+	struct stream *stream;       /* of media_serve.c; NULL: none */
 	struct out_frame *answer;    /* head and body; NULL: none yet */
 	uint64_t call;               /* rpc id; 0: none */
 	struct uuid ids[HTTP_IDS_MAX]; /* of the path */
@@ -80,8 +87,8 @@ struct http {
 	void (*next)(struct http *h); /* once the token is checked */
 };
 
-/* `body` is copied. `headers` are complete lines, each ended by \r\n, or NULL.
- *  */
+/* `body` is copied; NULL with a length: h->stream will give it. `headers` are
+ * complete lines, each ended by \r\n, or NULL. */
 void http_answer(struct http *h, int status, const char *type,
     const char *headers, const void *body, size_t len);
 void http_answer_json(struct http *h, int status, const void *json,

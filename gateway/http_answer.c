@@ -24,6 +24,7 @@ static const struct {
 	{ 200, "OK" },
 	{ 201, "Created" },
 	{ 204, "No Content" },
+	{ 206, "Partial Content" },
 	{ 304, "Not Modified" },
 	{ 400, "Bad Request" },
 	{ 401, "Unauthorized" },
@@ -32,6 +33,7 @@ static const struct {
 	{ 405, "Method Not Allowed" },
 	{ 411, "Length Required" },
 	{ 413, "Content Too Large" },
+	{ 416, "Range Not Satisfiable" },
 	{ 426, "Upgrade Required" },
 	{ 429, "Too Many Requests" },
 	{ 500, "Internal Server Error" },
@@ -89,11 +91,14 @@ put_head(struct buf *b, int status, const char *type, size_t len)
 static void
 put_cors(struct buf *b, const struct http *h)
 {
+	/* A cache must not keep for one origin what another one got. */
+	buf_puts(b, "vary: origin\r\n");
 	if (h->origin[0] == '\0') {
 		return;
 	}
-	buf_printf(b, "access-control-allow-origin: %s\r\nvary: origin\r\n",
-	    h->origin);
+	buf_printf(b, "access-control-allow-origin: %s\r\n"
+	    "access-control-expose-headers: content-disposition, "
+	    "content-range, etag\r\n", h->origin);
 }
 
 void
@@ -117,7 +122,7 @@ http_answer(struct http *h, int status, const char *type, const char *headers,
 		buf_puts(&b, "connection: close\r\n");
 	}
 	buf_puts(&b, "\r\n");
-	if (h->method != HTTP_HEAD && len > 0) {
+	if (h->method != HTTP_HEAD && body != NULL) {
 		buf_put(&b, body, len);
 	}
 	h->answer = out_frame_new(b.data, b.len);

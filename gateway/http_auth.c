@@ -13,7 +13,8 @@
 #include "common/rpc.h"
 #include "gateway/form.h"
 #include "gateway/gateway.h"
-#include "gateway/media.h"
+#include "gateway/http_form.h"
+#include "gateway/media_upload.h"
 #include "gateway/random.h"
 #include "gateway/routes.h"
 #include "gateway/settings.h"
@@ -150,28 +151,14 @@ on_stored(struct http *h, const char *url)
 void
 handle_register(struct http *h)
 {
-	const char *ext;
+	const struct form *f = h->form;
 
-	if (h->form == NULL) {
+	if (f == NULL) {
 		register_json(h);
-		return;
-	}
-	if (!form_complete(h->form)) {
-		http_answer_error(h, 400, "Invalid multipart data");
-		return;
-	}
-	if (h->form->file_too_large) {
-		http_answer_error(h, 400, "Avatar too large");
-		return;
-	}
-	if (!h->form->has_file || h->form->file.len == 0) {
+	} else if (form_complete(f) && !f->file_too_large &&
+	    f->file_len == 0) {
 		register_form(h, NULL);
-		return;
+	} else {
+		http_form_store(h, on_stored);
 	}
-	ext = media_picture_ext(h->form->file.data, h->form->file.len);
-	if (ext == NULL) {
-		http_answer_error(h, 400, "Invalid avatar type");
-		return;
-	}
-	media_store(h, &h->form->file, ext, on_stored);
 }

@@ -1,43 +1,37 @@
 /*
- * media: the store of uploaded pictures, a directory that all gateways share.
- * Files are named by fresh random ids and never change, so they may be cached
- * for ever. Written by uv's worker threads: to a temporary name, then renamed.
+ * media: uploaded files: received into the store (media_upload.h) and served
+ * from it (media_serve.h). All file work is done on uv's worker threads; this
+ * counts what is there, so that both are bounded and the loop can end.
  *
- * At most UPLOADS_MAX are written at a time; beyond, an upload fails. Main
- * thread (but for the writing itself).
+ * Main thread.
  *
  * SPDX-License-Identifier: MIT
  */
 #ifndef GATEWAY_MEDIA_H
 #define GATEWAY_MEDIA_H
 
+#include <stdbool.h>
 #include <stddef.h>
-
-#include "common/attr.h"
-#include "common/buf.h"
+#include <uv.h>
 
 struct gateway;
-struct http;
-struct media;
+
+struct media {
+	uv_loop_t *loop;        /* borrowed */
+	size_t uploads;
+	size_t streams;
+	bool ending;
+};
 
 /* Warns when the directory cannot be written; uploads will then fail. */
 struct media *media_new(struct gateway *gw);
-/* What is being written finishes first: the loop has to turn until then. */
+/* Uploads and streams end first, and the loop has to turn until then. */
 void media_free(struct media **m);
 
-/* "jpg", "png" or "webp" by content; NULL: none of them. */
-const char *media_picture_ext(const void *data, size_t len);
-
-/* Stores the content (taken over); `done` gets the public URL, or NULL. The
- * file is the request's until media_keep or media_remove. */
-void media_store(struct http *h, struct buf *content, const char *ext,
-    void (*done)(struct http *h, const char *url));
-void media_keep(struct http *h);
-void media_remove(struct http *h);
-/* The request is gone. Its file goes too, unless chatd may have its address. */
-void media_forget(struct http *h);
-
-/* Answers GET /media/<name>; returns what the library's callback should. */
-MUST_CHECK int media_serve(struct http *h, const char *name);
+/* Runs `run` on a worker thread, then `done` here. */
+void media_work(struct media *m, uv_work_t *work, uv_work_cb run,
+    uv_after_work_cb done);
+/* After an upload or a stream has ended: may end the media themselves. */
+void media_release(struct media *m);
 
 #endif

@@ -25,6 +25,12 @@ static const struct http_route routes[] = {
 	    MSG_remove_chat_member, handle_remove_chat_member },
 	{ HTTP_GET, "/api/chats/{id}/search", BODY_NONE, true,
 	    MSG_search_messages, handle_search_messages },
+	{ HTTP_POST, "/api/users/me/avatar", BODY_PICTURE, true,
+	    MSG_set_user_avatar, handle_set_avatar },
+	{ HTTP_POST, "/api/groups/{id}/avatar", BODY_PICTURE, true,
+	    MSG_set_group_avatar, handle_set_avatar },
+	{ HTTP_POST, "/api/chat/upload", BODY_FILE, true, MSG_NONE,
+	    handle_chat_upload },
 };
 
 /* Fills ids from the path's segments that stand where the pattern has {id}. */

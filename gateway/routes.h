@@ -15,12 +15,16 @@
 enum body_kind {
 	BODY_NONE,
 	BODY_JSON,          /* bounded by HTTP_JSON_MAX */
-	BODY_JSON_OR_FORM,  /* the same, or multipart/form-data */
+	BODY_JSON_OR_FORM,  /* the same, or a form with a picture */
+	BODY_PICTURE,       /* multipart/form-data with `avatar` */
+	BODY_FILE,          /* multipart/form-data with `file` */
 };
 
 #define HTTP_JSON_MAX (64u * 1024)
-/* A form: its texts and one picture. */
-#define HTTP_FORM_MAX (2u * 1024 * 1024 + 128 * 1024)
+#define HTTP_PICTURE_MAX (2u * 1024 * 1024)
+#define HTTP_FILE_MAX (20u * 1024 * 1024)
+/* A form: its texts and what stands around the file. */
+#define HTTP_FORM_MORE (128u * 1024)
 
 struct http_route {
 	enum http_method method;
@@ -40,10 +44,12 @@ const struct http_route *route_find(enum http_method method,
 void handle_add_chat_members(struct http *h);
 void handle_docs(struct http *h);
 void handle_docs_ws(struct http *h);
+void handle_chat_upload(struct http *h);
 void handle_health(struct http *h);
 void handle_login(struct http *h);
 void handle_register(struct http *h);
 void handle_remove_chat_member(struct http *h);
 void handle_search_messages(struct http *h);
+void handle_set_avatar(struct http *h);
 
 #endif

@@ -38,6 +38,8 @@ struct stats {
 	struct metric *presence_registered; /* complete registrations */
 	struct metric *tokens_revoked;
 	struct metric *http_requests;
+	struct metric *uploads;
+	struct metric *uploads_failed;
 	struct metric *accepts;
 	struct metric *accepts_failed;
 };

@@ -6,3 +6,6 @@ UPDATE users SET username = $2::text WHERE id = $1::uuid
 
 -- name: profile_name
 UPDATE users SET name = $2::text WHERE id = $1::uuid
+
+-- name: profile_avatar
+UPDATE users SET avatar_url = $2::text WHERE id = $1::uuid

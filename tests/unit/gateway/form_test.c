@@ -14,6 +14,7 @@
 
 #include "gateway/form.h"
 
+#define FILE_MAX (2u * 1024 * 1024)
 #define TYPE "multipart/form-data; boundary=XX"
 #define TEXT(name) \
 	"--XX\r\nContent-Disposition: form-data; name=\"" name "\"\r\n\r\n"
@@ -55,10 +56,32 @@ same(const struct buf *b, const char *text)
 	}
 }
 
+static struct buf file;
+
+static void
+on_file(void *arg, const void *data, size_t len)
+{
+	buf_put(arg, data, len);
+}
+
+static struct form *
+new_form(void)
+{
+	static const struct form_file wanted = {
+		.name = "avatar",
+		.max = FILE_MAX,
+		.data = on_file,
+		.arg = &file,
+	};
+
+	buf_fini(&file);
+	return form_new(TYPE, names, &wanted);
+}
+
 static void
 test_texts_and_file(void **state)
 {
-	struct form *f = form_new(TYPE, names, "avatar");
+	struct form *f = new_form();
 
 	(void)state;
 	assert_true(feed(f, TEXT("username") "ann\r\n" TEXT("other") "zzz\r\n"
@@ -69,7 +92,8 @@ test_texts_and_file(void **state)
 	assert_true(f->fields[1].present);
 	same(&f->fields[1].text, "");
 	assert_true(f->has_file);
-	same(&f->file, "BYTES");
+	same(&file, "BYTES");
+	assert_int_equal(f->file_len, 5);
 	assert_false(f->file_too_large);
 	form_free(&f);
 	assert_null(f);
@@ -78,7 +102,7 @@ test_texts_and_file(void **state)
 static void
 test_absent(void **state)
 {
-	struct form *f = form_new(TYPE, names, "avatar");
+	struct form *f = new_form();
 
 	(void)state;
 	assert_true(feed(f, TEXT("username") "ann\r\n"));
@@ -93,15 +117,15 @@ test_absent(void **state)
 static void
 test_file_too_large(void **state)
 {
-	struct form *f = form_new(TYPE, names, "avatar");
+	struct form *f = new_form();
 
 	(void)state;
 	assert_true(feed(f, FILE_PART("avatar")));
-	assert_true(feed_many(f, FORM_FILE_MAX));
+	assert_true(feed_many(f, FILE_MAX));
 	assert_false(f->file_too_large);
 	assert_true(feed_many(f, 1));
 	assert_true(f->file_too_large);
-	assert_int_equal(f->file.len, 0);
+	assert_int_equal(file.len, FILE_MAX);
 	assert_true(feed(f, "\r\n" TEXT("name") "ann\r\n--XX--"));
 	assert_true(form_complete(f));
 	same(&f->fields[1].text, "ann");
@@ -109,9 +133,21 @@ test_file_too_large(void **state)
 }
 
 static void
+test_second_file_is_refused(void **state)
+{
+	struct form *f = new_form();
+
+	(void)state;
+	assert_false(feed(f, FILE_PART("avatar") "one\r\n"
+	    FILE_PART("avatar") "two\r\n--XX--"));
+	form_free(&f);
+	buf_fini(&file);
+}
+
+static void
 test_text_too_long(void **state)
 {
-	struct form *f = form_new(TYPE, names, "avatar");
+	struct form *f = new_form();
 
 	(void)state;
 	assert_true(feed(f, TEXT("name")));
@@ -127,6 +163,7 @@ main(void)
 		cmocka_unit_test(test_texts_and_file),
 		cmocka_unit_test(test_absent),
 		cmocka_unit_test(test_file_too_large),
+		cmocka_unit_test(test_second_file_is_refused),
 		cmocka_unit_test(test_text_too_long),
 	};
 

@@ -833,4 +833,6 @@ def test_picture_is_stored_and_served(stack):
 def test_refused_picture_is_removed(stack):
     stack.kill("stand-in")
     assert request(stack, "POST", "/api/register", form(PNG), FORM)[0] == 503
-    assert [n for n in os.listdir(stack.dir) if "png" in n] == []
+    # A worker thread does it, after the answer.
+    wait_until(lambda: not [n for n in os.listdir(stack.dir)
+                            if "png" in n], "the picture's removal")
