@@ -431,5 +431,6 @@ http_end(struct http **hp)
 	forget_secrets(&h->body);
 	buf_fini(&h->body);
 	out_frame_unref(&h->answer);
+	free(h->q);
 	free(h);
 }
