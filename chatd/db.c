@@ -1,6 +1,6 @@
 /*
- * The pool: which unit goes to which link, what is sent again, when a link is
- * made anew, and when waiting ends.
+ * The pool: which unit goes to which link, what is sent again, and when waiting
+ * ends.
  *
  *   db_submit -> first | others (waiting) -> link (sent) -> done
  *                   ^                          |
@@ -25,20 +25,6 @@
 
 #define TICK_MS 100
 #define ATTEMPTS_MAX 6
-/* Longer than statement_timeout: a link on which nothing moves for so long has
- * a server that answers no more. */
-#define STALL_MS 8000
-#define BACKOFF_MIN_MS 100
-#define BACKOFF_MAX_MS 3000
-
-struct connect_job {
-	uv_work_t work;
-	struct db *db;   /* borrowed; NULL once the pool was closed */
-	unsigned number; /* of the link it is for */
-	char *url;       /* owned */
-	PGconn *conn;
-	char error[256];
-};
 
 /* ---- ending units -------------------------------------------------------- */
 
@@ -256,114 +242,15 @@ expire(struct db *db, struct list *queue, uint64_t now)
 	end_list(db, &late);
 }
 
-/* ---- connecting ---------------------------------------------------------- */
-
-static void
-job_work(uv_work_t *work)
-{
-	struct connect_job *job = CONTAINER_OF(work, struct connect_job, work);
-
-	job->conn = db_connect(job->url, job->error, sizeof(job->error));
-}
-
-static void
-connect_failed(struct db *db, const char *error)
-{
-	uint64_t wait = BACKOFF_MIN_MS << (db->failures < 5 ? db->failures : 5);
-
-	if (wait > BACKOFF_MAX_MS) {
-		wait = BACKOFF_MAX_MS;
-	}
-	db->failures++;
-	metric_inc(db->m_connect_failures);
-	log_warn("postgres_connect_failed", "retry_ms=%llu cause=\"%s\"",
-	    (unsigned long long)wait, error);
-	/* Half to all of it, so that many chatds do not knock at once. */
-	db->connect_at_ms = clock_mono_ms() + wait / 2 +
-	    (uint64_t)rand() % (wait / 2 + 1);
-}
-
-static void
-link_is_up(struct db *db, struct db_link *l)
-{
-	db->failures = 0;
-	db->up_count++;
-	log_info("postgres_link_up", "link=%u", l->number);
-	daemon_need("postgres", true);
-	db_pump(db);
-}
-
-static void
-job_done(uv_work_t *work, int status)
-{
-	struct connect_job *job = CONTAINER_OF(work, struct connect_job, work);
-	struct db *db = job->db;
-
-	if (db == NULL) {
-		PQfinish(job->conn);
-	} else {
-		struct db_link *l = &db->links[job->number];
-
-		db->job = NULL;
-		l->state = LINK_DOWN;
-		if (status != 0 || job->conn == NULL) {
-			connect_failed(db, status != 0 ?
-			    uv_strerror(status) : job->error);
-		} else if (link_adopt(l, job->conn)) {
-			link_is_up(db, l);
-		}
-	}
-	free(job->url);
-	free(job);
-}
-
-/* One connect at a time: it occupies one thread of the pool, and a server that
- * just came back is not stormed. */
-static void
-connect_next(struct db *db, uint64_t now)
-{
-	struct connect_job *job;
-	unsigned i = 0;
-
-	if (db->job != NULL || db->settling || now < db->connect_at_ms) {
-		return;
-	}
-	while (i < db->link_count && db->links[i].state != LINK_DOWN) {
-		i++;
-	}
-	if (i == db->link_count) {
-		return;
-	}
-	job = mem_zalloc(sizeof(*job));
-	job->db = db;
-	job->number = i;
-	job->url = mem_strdup(db->url);
-	if (uv_queue_work(db->loop, &job->work, job_work, job_done) != 0) {
-		free(job->url);
-		free(job);
-		return;
-	}
-	db->job = job;
-	db->links[i].state = LINK_CONNECTING;
-}
-
 static void
 on_tick(uv_timer_t *tick)
 {
 	struct db *db = tick->data;
 	uint64_t now = clock_mono_ms();
 
-	for (unsigned i = 0; i < db->link_count; i++) {
-		struct db_link *l = &db->links[i];
-
-		if (l->state == LINK_UP && l->sent_count > 0 &&
-		    now - l->moved_ms > STALL_MS) {
-			link_fail(l, "no answer");
-		}
-	}
+	db_keep_links(db, now);
 	expire(db, &db->first, now);
 	expire(db, &db->others, now);
-	connect_next(db, now);
 	db_pump(db);
 }
 
@@ -442,7 +329,7 @@ db_open(uv_loop_t *loop, const char *url, unsigned connections)
 	register_metrics(db);
 	start_handles(db);
 	if (link_adopt(&db->links[0], conn)) {
-		link_is_up(db, &db->links[0]);
+		db_link_is_up(db, &db->links[0]);
 	}
 	return db;
 }
@@ -467,11 +354,7 @@ db_close(struct db *db)
 		return;
 	}
 	db->closing = true;
-	if (db->job != NULL) {
-		db->job->db = NULL; /* it frees itself when it is back */
-		uv_cancel((uv_req_t *)&db->job->work);
-		db->job = NULL;
-	}
+	db_keep_end(db);
 	for (unsigned i = 0; i < db->link_count; i++) {
 		struct db_link *l = &db->links[i];
 

@@ -1,8 +1,9 @@
 /*
- * What db.c, db_unit.c, db_link.c and db_connect.c share. Nobody else includes
+ * What the database layer's files share. Nobody else includes
  * this.
  *
- *   db.c          the pool: who waits, which link is next, when to reconnect
+ *   db.c          the pool: who waits, which link is next, what is sent again
+ *   db_keep.c     which links have stalled, when to reconnect
  *   db_link.c     one connection: sends units, reads their results
  *   db_connect.c  connecting and preparing; blocks, runs off the loop
  *   db_unit.c     parameters in, results out
@@ -135,6 +136,14 @@ void db_unit_answered(struct db *db, struct db_unit *u);
 /* A link went down with these units on it. */
 void db_link_lost(struct db *db, struct db_link *l, struct list *units);
 void db_pump(struct db *db);
+
+/* ---- its links (db_keep.c) ----------------------------------------------- */
+
+/* Ends what has stalled, begins the next connect when one is due. */
+void db_keep_links(struct db *db, uint64_t now);
+/* A connect under way no longer concerns the pool. */
+void db_keep_end(struct db *db);
+void db_link_is_up(struct db *db, struct db_link *l);
 
 /* ---- connecting (db_connect.c) ------------------------------------------- */
 
