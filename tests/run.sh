@@ -108,27 +108,48 @@ run_ctest() {
 	take_report "$1" "$report" $?
 }
 
-# run_pytest PART PRESET PATIENCE DIRECTORY...
+# run_pytest PRESET PATIENCE PART=ARGUMENTS...: the parts run side by side, each
+# with servers and ports of its own (most of their time is waiting); what they
+# print comes part by part.
 run_pytest() {
-	local part=$1 preset=$2 patience=$3 report=$RESULTS/$1.xml
-	shift 3
-	rm -f "$report"
-	say "$part"
+	local preset=$1 patience=$2 spec part shard=0
+	shift 2
+	for spec in "$@"; do
+		part=${spec%%=*}
+		rm -f "$RESULTS/$part".{xml,log,status}
+		(
+			one_pytest "$preset" "$patience" "$shard/$#" "$part" \
+				"${spec#*=}" >"$RESULTS/$part.log" 2>&1
+			echo $? >"$RESULTS/$part.status"
+		) &
+		shard=$((shard + 1))
+	done
+	wait
+	for spec in "$@"; do
+		part=${spec%%=*}
+		say "$part"
+		cat "$RESULTS/$part.log"
+		take_report "$part" "$RESULTS/$part.xml" \
+			"$(cat "$RESULTS/$part.status" 2>/dev/null || echo 1)"
+	done
+}
+
+one_pytest() {
+	cd tests || exit
 	# shellcheck disable=SC2086
-	(
-		cd tests || exit
-		PYTHONDONTWRITEBYTECODE=1 PARLEY_BUILD="build/$preset" \
-			PARLEY_TEST_PATIENCE="$patience" \
-			exec "$PYTHON" -m pytest -q --durations=5 --junit-xml="$report" \
-			"$@" ${PYTEST_ARGS-}
-	)
-	take_report "$part" "$report" $?
+	PYTHONDONTWRITEBYTECODE=1 PARLEY_BUILD="build/$1" \
+		PARLEY_TEST_PATIENCE="$2" PARLEY_TEST_SHARD="$3" \
+		"$PYTHON" -m pytest -q --durations=5 \
+		--junit-xml="$RESULTS/$4.xml" $5 ${PYTEST_ARGS-} </dev/null
 }
 
 # ---- modes -------------------------------------------------------------------
 
 # What the tests of running processes need built.
 RUNNING='gateway chatd presenced wrong_version_peer'
+
+# What is of no use a second time: tests of scripts and documents.
+SANITIZED='system --ignore=system/test_local.py --ignore=system/test_docs.py'
 
 # with_build PART PRESET TARGETS COMMAND...
 with_build() {
@@ -152,15 +173,21 @@ mode_sql() {
 }
 
 mode_contract() {
-	with_build contract dev "$RUNNING" run_pytest contract dev 1 contract
+	with_build contract dev "$RUNNING" run_pytest dev 1 contract=contract
 }
 
 mode_system() {
-	with_build system dev "$RUNNING" run_pytest system dev 1 system
+	with_build system dev "$RUNNING" run_pytest dev 1 system=system
+}
+
+# contract and system, asked for together.
+mode_both() {
+	with_build contract dev "$RUNNING" run_pytest dev 1 contract=contract \
+		system=system
 }
 
 mode_browser() {
-	with_build browser dev "$RUNNING" run_pytest browser dev 1 browser
+	with_build browser dev "$RUNNING" run_pytest dev 1 browser=browser
 }
 
 mode_sanitize() {
@@ -173,14 +200,15 @@ mode_sanitize() {
 
 sanitized_runs() {
 	run_ctest asan-unit asan unit
-	run_pytest asan-run asan 3 -m "not plain" contract system
+	run_pytest asan 3 asan-contract=contract \
+		"asan-system=$SANITIZED"
 }
 
 mode_thread() {
 	# Debian's libraries are not instrumented; ours are never suppressed.
 	export TSAN_OPTIONS="suppressions=$ROOT/tests/support/tsan.supp exitcode=86"
-	with_build thread tsan "$RUNNING" run_pytest thread tsan 6 \
-		-m "not plain" contract system
+	with_build thread tsan "$RUNNING" run_pytest tsan 6 \
+		tsan-contract=contract "tsan-system=$SANITIZED"
 	unset TSAN_OPTIONS
 }
 
@@ -208,7 +236,9 @@ main() {
 	mkdir -p "$RESULTS"
 	# shellcheck disable=SC2086
 	deploy/packages.sh $groups || return 1
-	for mode in "${modes[@]}"; do
+	local plan=" ${modes[*]} "
+	plan=${plan/ contract system / both }
+	for mode in $plan; do
 		"mode_$mode"
 	done
 	say "summary"

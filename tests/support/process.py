@@ -19,14 +19,18 @@ from .client import DEADLINE
 STOP_SECONDS = DEADLINE * 1.5
 DIE_WITH_PARENT = ["setpriv", "--pdeathsig", "KILL", "--"]
 
+# "1/2": of the runs that go on side by side this is the second of two.
+_shard, _shards = map(int, os.environ.get("PARLEY_TEST_SHARD",
+                                          "0/1").split("/"))
 _given = set()
 
 
 def free_port():
-    """A port of 127.0.0.1 that nobody uses, and none we gave before."""
+    """A port of 127.0.0.1 that nobody uses, none we gave before, and none that
+    a run beside this one gives."""
     while True:
         port = random.randrange(20000, 32000)
-        if port in _given:
+        if port in _given or port % _shards != _shard:
             continue
         with socket.socket() as probe:
             try:

@@ -40,7 +40,7 @@ class At:
 class Local:
     def __init__(self, directory):
         self.directory = directory
-        self.port = random.randrange(20000, 31000)
+        self.port = random.randrange(16000, 19000)
         self.env = {k: v for k, v in os.environ.items()
                     if not k.startswith("PARLEY_")}
         self.env.update(
