@@ -38,7 +38,7 @@ const struct config_row settings_rows[] = {
 	{ "www_dir", CONFIG_TEXT, S(www_dir), PARLEY_WWW_DIR, 0, 0, 0,
 	    "directory of the web client's files" },
 	{ "media_dir", CONFIG_TEXT, S(media_dir), "/var/lib/parley/media", 0,
-	    0, 0, "directory of uploaded pictures, shared by all gateways" },
+	    0, 0, "directory of uploaded files, shared by all gateways" },
 	{ "ping_interval", CONFIG_MS, S(ping_interval), "30s", 100,
 	    SECONDS(3600), 0, "an idle connection is pinged this often" },
 	{ "ping_timeout", CONFIG_MS, S(ping_timeout), "10s", 100,

@@ -7,6 +7,7 @@ SPDX-License-Identifier: MIT
 import asyncio
 import http.client
 import os
+import subprocess
 import time
 import urllib.parse
 
@@ -298,12 +299,14 @@ async def test_an_uploaded_url_may_be_sent_as_a_message(stack):
     assert get(stack, told["message"]["content"]).body == PNG
 
 
+@pytest.mark.plain
 async def test_a_file_of_20_megabytes_goes_in_and_out_unchanged(stack):
     content = os.urandom(FILE_MAX)
     url = await url_of(stack, content)
     assert get(stack, url).body == content
 
 
+@pytest.mark.plain
 async def test_a_file_over_20_megabytes_is_413(stack):
     ann = await person(stack)
     before = stored(stack)
@@ -351,6 +354,35 @@ async def test_a_store_that_cannot_be_written_is_a_clean_error(new_stack):
     finally:
         os.rename(directory + ".away", directory)
     assert avatar(stack, ann, PNG).status == 200
+
+
+@pytest.fixture
+def small_disk(new_stack):
+    """A stack whose store is a file system of one megabyte."""
+    stack = new_stack(start=False)
+    directory = str(stack.directory / "media")
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "parley-test",
+                       directory], capture_output=True).returncode != 0:
+        pytest.skip("this account may not mount file systems")
+    try:
+        stack.start()
+        yield stack
+    finally:
+        # Lazily: the gateway may have a file open.
+        subprocess.run(["umount", "-l", directory], check=True)
+
+
+@pytest.mark.plain
+async def test_a_full_disk_is_a_clean_error_and_leaves_nothing(small_disk):
+    ann = await person(small_disk)
+    for _ in range(3):
+        answer = upload(small_disk, ann, os.urandom(5 << 20))
+        assert (answer.status, answer.json) == \
+            (500, {"error": "Upload failed"})
+        await gone(small_disk, set())
+    answer = upload(small_disk, ann, PNG)
+    assert answer.status == 200
+    assert get(small_disk, answer.json["url"]).body == PNG
 
 
 async def test_many_uploads_at_once_do_not_mix(stack):
