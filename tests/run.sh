@@ -44,7 +44,7 @@ note() {
 	PASSED=$((PASSED + $2))
 	FAILED=$((FAILED + $3))
 	SKIPPED=$((SKIPPED + $4))
-	SUMMARY+=("$(printf '%-10s %5d passed, %d failed, %d skipped' "$@")")
+	SUMMARY+=("$(printf '%-14s %5d passed, %d failed, %d skipped' "$@")")
 }
 
 # A part that could not even be run has failed.
