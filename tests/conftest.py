@@ -1,7 +1,7 @@
 """What every test against running processes gets.
 
-`stack` is one installation that most tests share: two gateways, two chatds, one
-presenced. A test that hurts something asks `new_stack` for one of its own. Tests
+`stack` is one installation that most tests share: two gateways, two chatds, two
+presenceds. A test that hurts something asks `new_stack` for one of its own. Tests
 are coroutines or plain functions. A frame that breaks the contract, a process
 that ends badly, a sanitizer's report, a secret in a log: each fails the run,
 whatever the test was about.
@@ -62,7 +62,7 @@ def world():
 
 @pytest.fixture(scope="session")
 def shared_stack(world):
-    stack = world.new_stack(gateways=2, chatds=2)
+    stack = world.new_stack(gateways=2, chatds=2, presenceds=2)
     yield stack
     faults = stack.close()
     assert not faults, "\n".join(faults)
