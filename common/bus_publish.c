@@ -1,0 +1,230 @@
+/*
+ * Publishes and commands on the bus. A publish is kept until Redis has answered
+ * and sent again on every new link, in order; a command fails with its link.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <hiredis/async.h>
+#include <hiredis/hiredis.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/bus_int.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/metrics.h"
+
+#define COMMANDS_MAX 100000
+
+struct publish {
+	struct list link;
+	struct bus *bus;       /* borrowed */
+	uint64_t made_ms;
+	bool sent;             /* on the present link */
+	bus_done_fn *done;
+	void *arg;
+	size_t topic_len;
+	size_t len;
+	char bytes[];          /* topic, then data */
+};
+
+struct command {
+	struct list link;
+	struct bus *bus;       /* borrowed */
+	bus_reply_fn *fn;
+	void *arg;
+	bool failed;           /* never sent: told at the end of the turn */
+};
+
+/* ---- publishing ----------------------------------------------------------- */
+
+static void
+publish_end(struct publish *p, bool ok)
+{
+	struct bus *b = p->bus;
+
+	list_del(&p->link);
+	b->backlog -= p->topic_len + p->len;
+	b->backlog_len--;
+	if (p->done != NULL) {
+		p->done(p->arg, ok);
+	}
+	free(p);
+}
+
+static void
+on_published(redisAsyncContext *ac, void *reply, void *privdata)
+{
+	struct publish *p = privdata;
+	redisReply *r = reply;
+
+	(void)ac;
+	if (r == NULL) {
+		/* The link broke: it is sent again on the next one. */
+		p->sent = false;
+		return;
+	}
+	if (r->type == REDIS_REPLY_ERROR) {
+		/* Loading, read-only or out of memory: this Redis cannot take
+		 * it; begin anew, after a pause. */
+		p->sent = false;
+		metric_inc(p->bus->m_errors);
+		log_warn("redis_refused", "command=publish reason=\"%s\"",
+		    r->str);
+		bus_link_reset(p->bus->commands);
+		return;
+	}
+	metric_inc(p->bus->m_published);
+	publish_end(p, true);
+}
+
+static void
+publish_send(struct bus *b, struct publish *p)
+{
+	const char *argv[3] = { "PUBLISH", p->bytes, p->bytes + p->topic_len };
+	const size_t lens[3] = { 7, p->topic_len, p->len };
+	redisAsyncContext *ac = bus_link_context(b->commands);
+
+	if (ac != NULL && redisAsyncCommandArgv(ac, on_published, p, 3, argv,
+	    lens) == REDIS_OK) {
+		p->sent = true;
+	}
+}
+
+void
+bus_send_publishes(struct bus *b)
+{
+	LIST_FOREACH(link, &b->publishes) {
+		struct publish *p = LIST_ENTRY(link, struct publish, link);
+
+		if (!p->sent) {
+			publish_send(b, p);
+		}
+	}
+}
+
+void
+bus_shed_publishes(struct bus *b)
+{
+	LIST_FOREACH_SAFE(link, tmp, &b->publishes) {
+		struct publish *p = LIST_ENTRY(link, struct publish, link);
+
+		if (b->backlog <= b->conf.backlog_max) {
+			return;
+		}
+		if (p->sent) {
+			continue;
+		}
+		if (b->lost_since_ms == 0 || p->made_ms < b->lost_since_ms) {
+			b->lost_since_ms = p->made_ms;
+		}
+		metric_inc(b->m_lost);
+		publish_end(p, false);
+	}
+}
+
+void
+bus_publish(struct bus *b, const char *topic, const void *data, size_t len,
+    bus_done_fn *done, void *arg)
+{
+	size_t topic_len = strlen(topic);
+	struct publish *p = mem_alloc(sizeof(*p) + topic_len + len);
+
+	p->bus = b;
+	p->made_ms = clock_mono_ms();
+	p->sent = false;
+	p->done = done;
+	p->arg = arg;
+	p->topic_len = topic_len;
+	p->len = len;
+	memcpy(p->bytes, topic, topic_len);
+	if (len > 0) {
+		memcpy(p->bytes + topic_len, data, len);
+	}
+	list_push_back(&b->publishes, &p->link);
+	b->backlog += topic_len + len;
+	b->backlog_len++;
+	if (bus_link_context(b->commands) != NULL) {
+		publish_send(b, p);
+		if (b->backlog > b->conf.backlog_max) {
+			/* Redis answers too slowly to keep up with: the link
+			 * is as good as dead. */
+			log_warn("redis_stuck", "backlog_bytes=%zu",
+			    b->backlog);
+			bus_link_reset(b->commands);
+		}
+	} else {
+		bus_shed_publishes(b);
+	}
+}
+
+size_t
+bus_backlog(const struct bus *b)
+{
+	return b->backlog_len;
+}
+
+/* ---- commands ------------------------------------------------------------- */
+
+static void
+on_command_reply(redisAsyncContext *ac, void *reply, void *privdata)
+{
+	struct command *c = privdata;
+	redisReply *r = reply;
+
+	(void)ac;
+	list_del(&c->link);
+	c->bus->pending_len--;
+	if (r != NULL && r->type == REDIS_REPLY_ERROR) {
+		metric_inc(c->bus->m_errors);
+	}
+	c->fn(c->arg, r);
+	free(c);
+}
+
+void
+bus_on_deferred(uv_timer_t *timer)
+{
+	struct bus *b = timer->data;
+	struct list *link;
+
+	while ((link = list_pop_front(&b->failed)) != NULL) {
+		struct command *c = LIST_ENTRY(link, struct command, link);
+
+		b->pending_len--;
+		c->fn(c->arg, NULL);
+		free(c);
+	}
+}
+
+void
+bus_command(struct bus *b, bus_reply_fn *fn, void *arg, int argc,
+    const char **argv, const size_t *argvlen)
+{
+	struct command *c = mem_zalloc(sizeof(*c));
+	redisAsyncContext *ac = bus_link_context(b->commands);
+
+	c->bus = b;
+	c->fn = fn;
+	c->arg = arg;
+	b->pending_len++;
+	if (ac != NULL && b->pending_len <= COMMANDS_MAX &&
+	    redisAsyncCommandArgv(ac, on_command_reply, c, argc, argv,
+	    argvlen) == REDIS_OK) {
+		list_push_back(&b->pending, &c->link);
+		return;
+	}
+	list_push_back(&b->failed, &c->link);
+	uv_timer_start(&b->deferred, bus_on_deferred, 0, 0);
+}
+
+void
+bus_drop_pending(struct bus *b)
+{
+	bus_on_deferred(&b->deferred);
+	while (!list_empty(&b->publishes)) {
+		publish_end(LIST_ENTRY(b->publishes.next, struct publish,
+		    link), false);
+	}
+}
