@@ -1,14 +1,11 @@
 /*
  * The calling side: where a call goes, when it is repeated, when it is given up.
  *
- *   rpc_call -> fresh -> (end of turn) place() -> peer queue -> batch in a slot
+ *   rpc_call -> fresh -> (end of turn) placed -> peer queue -> batch in a slot
  *                 ^            | no peer up, or all tried: parked
  *                 |            v
  *                 +-- tick / a peer came up
- *   slot posted -> finish() each answered call, or move_on() to the next peer
- *
- * A call's id is its place in a table plus a generation, so that late answers
- * and cancelled calls are told apart without pointers (rpc.h has the contract).
+ *   slot posted -> finish each answered call, or move on to the next peer
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,342 +16,13 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/metrics.h"
-#include "common/rpc.h"
+#include "common/rpc_int.h"
 #include "common/rpc_limits.h"
-#include "common/rpc_peer.h"
 #include "common/rpc_resolve.h"
 
 #define TICK_MS 50
-#define RETRY_PAUSE_MS 100
-#define TRIED_MAX 8
-#define READ_BATCH 16
 
-enum call_place {
-	CALL_FRESH,  /* in client.fresh: to be placed this turn */
-	CALL_PARKED, /* in client.parked: waits for a peer or a pause */
-	CALL_QUEUED, /* in a peer's queue */
-	CALL_SENT,   /* in a slot's batch; on no list */
-	CALL_REFUSED, /* in client.refused: over the bound, told at turn's end */
-};
-
-struct call {
-	struct list link;
-	struct list by_deadline;
-	enum call_place place;
-	uint64_t id;
-	struct rpc_request req;  /* req.body is owned */
-	bool idempotent;
-	enum lane lane;
-	uint64_t deadline_ms;
-	uint64_t retry_ms;       /* parked: not before */
-	uint64_t started_us;
-	struct slot *slot;       /* borrowed; while CALL_SENT */
-	uint64_t tried[TRIED_MAX];
-	unsigned tried_len;
-	rpc_reply_fn *fn;
-	void *arg;
-};
-
-struct table_entry {
-	struct call *call;       /* owned; NULL: free */
-	uint32_t generation;
-	uint32_t next_free;
-};
-
-struct rpc_client {
-	uv_loop_t *loop;
-	struct rpc_client_conf conf;
-	char *service;           /* owned */
-	struct resolver *resolver;
-	struct inbox *inbox;
-	struct list peers;
-	size_t peers_up;
-	bool told_mismatch;
-	bool closing;
-
-	struct table_entry *table;
-	uint32_t table_len;
-	uint32_t free_head;      /* index + 1; 0: none */
-	size_t pending;
-	struct list fresh;
-	struct list parked;
-	struct list refused;
-	struct list deadlines;   /* nearest first */
-
-	uv_prepare_t prepare;
-	uv_check_t check;
-	uv_timer_t deadline_timer;
-	uv_timer_t tick;
-	unsigned open_handles;
-
-	struct metric *m_batch;
-	struct metric *m_latency;
-	struct metric *m_failed;
-	struct metric *m_repeated;
-	struct metric *m_refused;
-};
-
-/* ---- the table of calls -------------------------------------------------- */
-
-static struct call *
-table_find(const struct rpc_client *c, uint64_t id)
-{
-	uint32_t at = (uint32_t)id - 1;
-
-	if ((uint32_t)id == 0 || at >= c->table_len ||
-	    c->table[at].generation != (uint32_t)(id >> 32)) {
-		return NULL;
-	}
-	return c->table[at].call;
-}
-
-static void
-table_add(struct rpc_client *c, struct call *call)
-{
-	struct table_entry *e;
-	uint32_t at;
-
-	if (c->free_head == 0) {
-		uint32_t len = c->table_len == 0 ? 64 : c->table_len * 2;
-
-		c->table = mem_realloc(c->table, len * sizeof(*c->table));
-		for (uint32_t i = len; i > c->table_len; i--) {
-			e = &c->table[i - 1];
-			e->call = NULL;
-			e->generation = 1;
-			e->next_free = c->free_head;
-			c->free_head = i;
-		}
-		c->table_len = len;
-	}
-	at = c->free_head - 1;
-	e = &c->table[at];
-	c->free_head = e->next_free;
-	e->call = call;
-	call->id = ((uint64_t)e->generation << 32) | (at + 1);
-	c->pending++;
-}
-
-static void
-call_free(struct rpc_client *c, struct call *call)
-{
-	uint32_t at = (uint32_t)call->id - 1;
-	struct table_entry *e = &c->table[at];
-
-	e->call = NULL;
-	e->generation++;
-	e->next_free = c->free_head;
-	c->free_head = at + 1;
-	c->pending--;
-	list_del(&call->link);
-	list_del(&call->by_deadline);
-	free(call);
-}
-
-static void
-finish(struct rpc_client *c, struct call *call, enum err status,
-    const struct frame *reply)
-{
-	rpc_reply_fn *fn = call->fn;
-	void *arg = call->arg;
-
-	metric_observe_us(c->m_latency, clock_mono_us() - call->started_us);
-	if (reply == NULL) {
-		metric_inc(c->m_failed);
-	}
-	call_free(c, call);
-	fn(arg, status, reply);
-}
-
-/* ---- where a call goes --------------------------------------------------- */
-
-static uint64_t
-score(const struct peer *p, const struct uuid *route)
-{
-	uint64_t a;
-	uint64_t b;
-	uint64_t h;
-
-	memcpy(&a, route->b, 8);
-	memcpy(&b, route->b + 8, 8);
-	h = p->url_hash ^ (a * 0x9e3779b97f4a7c15ULL) ^ (b + 0x7f4a7c15ULL);
-	h = (h ^ (h >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	h = (h ^ (h >> 27)) * 0x94d049bb133111ebULL;
-	return h ^ (h >> 31);
-}
-
-static bool
-was_tried(const struct call *call, const struct peer *p)
-{
-	for (unsigned i = 0; i < call->tried_len; i++) {
-		if (call->tried[i] == p->url_hash) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/* Highest-random-weight choice among the peers that are up and untried. */
-static struct peer *
-choose(struct rpc_client *c, const struct call *call)
-{
-	struct peer *best = NULL;
-	uint64_t best_score = 0;
-
-	LIST_FOREACH(link, &c->peers) {
-		struct peer *p = LIST_ENTRY(link, struct peer, link);
-		uint64_t s;
-
-		if (p->state != PEER_UP || !p->wanted || was_tried(call, p)) {
-			continue;
-		}
-		s = score(p, &call->req.route);
-		if (best == NULL || s > best_score) {
-			best = p;
-			best_score = s;
-		}
-	}
-	return best;
-}
-
-static void
-tick_start(struct rpc_client *c);
-
-static void
-park(struct rpc_client *c, struct call *call, uint64_t retry_ms)
-{
-	call->place = CALL_PARKED;
-	call->retry_ms = retry_ms;
-	list_push_back(&c->parked, &call->link);
-	tick_start(c);
-}
-
-/* The call is on no list. */
-static void
-place(struct rpc_client *c, struct call *call, uint64_t now)
-{
-	struct peer *p;
-
-	if (call->retry_ms > now) {
-		park(c, call, call->retry_ms);
-		return;
-	}
-	p = choose(c, call);
-	if (p == NULL) {
-		bool all_tried = call->tried_len > 0;
-
-		call->tried_len = 0;
-		park(c, call, all_tried ? now + RETRY_PAUSE_MS : 0);
-		return;
-	}
-	call->place = CALL_QUEUED;
-	list_push_back(&p->queue[call->lane], &call->link);
-}
-
-static void
-place_all(struct rpc_client *c)
-{
-	uint64_t now = clock_mono_ms();
-	struct list *link;
-
-	while ((link = list_pop_front(&c->fresh)) != NULL) {
-		place(c, LIST_ENTRY(link, struct call, link), now);
-	}
-}
-
-/* An attempt failed; the call is on no list and may be repeated. */
-static void
-move_on(struct rpc_client *c, struct call *call, const struct peer *failed)
-{
-	metric_inc(c->m_repeated);
-	if (failed != NULL && call->tried_len < TRIED_MAX) {
-		call->tried[call->tried_len++] = failed->url_hash;
-	}
-	call->slot = NULL;
-	call->place = CALL_FRESH;
-	list_push_back(&c->fresh, &call->link);
-}
-
-/* ---- batches ------------------------------------------------------------- */
-
-static unsigned
-batch_max(enum lane lane)
-{
-	switch (lane) {
-	case LANE_SEND:
-		return ENVELOPE_FRAMES_MAX;
-	case LANE_READ:
-		return READ_BATCH;
-	default:
-		return 1;
-	}
-}
-
-static void
-add_call(struct buf *b, const struct peer *p, const struct call *call)
-{
-	int64_t deadline = (int64_t)call->deadline_ms + p->clock_ahead;
-	struct frame f = {
-		.kind = (uint16_t)call->req.kind,
-		.id = call->id,
-		.deadline_ms = deadline > 0 ? (uint64_t)deadline : 1,
-		.trace = call->req.trace,
-		.seq = call->req.seq,
-		.user = call->req.user,
-		.session = call->req.session,
-		.token = call->req.token,
-		.chat = call->req.chat,
-		.body = call->req.body,
-		.body_len = call->req.body_len,
-	};
-
-	envelope_add(b, &f);
-}
-
-static void
-send_batch(struct rpc_client *c, struct peer *p, enum lane lane, struct buf *b)
-{
-	struct list *idle = list_pop_front(&p->idle[lane]);
-	struct slot *s = LIST_ENTRY(idle, struct slot, idle);
-	int64_t timeout = c->conf.attempt_ms;
-
-	envelope_begin(b);
-	s->count = 0;
-	while (s->count < batch_max(lane) && b->len < RPC_BATCH_BYTES &&
-	    !list_empty(&p->queue[lane])) {
-		struct list *link = list_pop_front(&p->queue[lane]);
-		struct call *call = LIST_ENTRY(link, struct call, link);
-
-		call->place = CALL_SENT;
-		call->slot = s;
-		s->ids[s->count++] = call->id;
-		add_call(b, p, call);
-		if (lane == LANE_SLOW) {
-			timeout = c->conf.timeout_ms;
-		}
-	}
-	metric_observe(c->m_batch, s->count);
-	peer_send(s, b, timeout);
-}
-
-static void
-flush(struct rpc_client *c)
-{
-	struct buf b = BUF_INIT;
-
-	place_all(c);
-	LIST_FOREACH(link, &c->peers) {
-		struct peer *p = LIST_ENTRY(link, struct peer, link);
-
-		for (int lane = 0; lane < LANE_COUNT; lane++) {
-			while (!list_empty(&p->queue[lane]) &&
-			    !list_empty(&p->idle[lane])) {
-				send_batch(c, p, (enum lane)lane, &b);
-			}
-		}
-	}
-	buf_fini(&b);
-}
+/* ---- the end of a turn ----------------------------------------------------- */
 
 static void
 turn_end(struct rpc_client *c)
@@ -362,10 +30,10 @@ turn_end(struct rpc_client *c)
 	struct list *link;
 
 	while ((link = list_pop_front(&c->refused)) != NULL) {
-		finish(c, LIST_ENTRY(link, struct call, link),
+		call_finish(c, LIST_ENTRY(link, struct call, link),
 		    ERR_UNAVAILABLE, NULL);
 	}
-	flush(c);
+	batches_send(c);
 }
 
 static void
@@ -380,46 +48,10 @@ on_check(uv_check_t *h)
 	turn_end(h->data);
 }
 
-/* ---- answers ------------------------------------------------------------- */
+/* ---- what peers post ------------------------------------------------------- */
 
-/* Whether the answer says that the call was not executed and may be tried
- * elsewhere. */
-static bool
-try_elsewhere(const struct call *call, enum err status)
-{
-	switch (status) {
-	case ERR_DRAINING:
-	case ERR_EXPIRED:
-		return true;
-	case ERR_OVERLOADED:
-		return call->tried_len == 0;
-	case ERR_UNAVAILABLE:
-		return call->idempotent;
-	default:
-		return false;
-	}
-}
-
-static void
-take_answer(struct rpc_client *c, struct slot *s, const struct frame *f)
-{
-	struct call *call = table_find(c, f->id);
-	enum err status = (enum err)f->status;
-
-	if (call == NULL || call->place != CALL_SENT || call->slot != s) {
-		return;
-	}
-	if (status == ERR_OVERLOADED && c->peers_up < 2) {
-		finish(c, call, status, f);
-	} else if (try_elsewhere(call, status)) {
-		move_on(c, call, s->peer);
-	} else {
-		finish(c, call, status, f);
-	}
-}
-
-static void
-peers_changed(struct rpc_client *c)
+void
+client_peers_changed(struct rpc_client *c)
 {
 	size_t up = 0;
 	size_t refused = 0;
@@ -450,68 +82,6 @@ peers_changed(struct rpc_client *c)
 }
 
 static void
-requeue(struct rpc_client *c, struct peer *p)
-{
-	for (int lane = 0; lane < LANE_COUNT; lane++) {
-		struct list *link;
-
-		while ((link = list_pop_front(&p->queue[lane])) != NULL) {
-			struct call *call = LIST_ENTRY(link, struct call, link);
-
-			call->place = CALL_FRESH;
-			list_push_back(&c->fresh, &call->link);
-		}
-	}
-}
-
-/* The batch failed, or left some of its calls unanswered. */
-static void
-fail_rest(struct rpc_client *c, struct slot *s)
-{
-	for (unsigned i = 0; i < s->count; i++) {
-		struct call *call = table_find(c, s->ids[i]);
-
-		if (call == NULL || call->place != CALL_SENT ||
-		    call->slot != s) {
-			continue;
-		}
-		if (call->idempotent || !s->was_sent) {
-			move_on(c, call, s->peer);
-		} else {
-			finish(c, call, ERR_UNAVAILABLE, NULL);
-		}
-	}
-}
-
-static void
-take_batch(struct rpc_client *c, struct slot *s)
-{
-	struct peer *p = s->peer;
-	struct frame f;
-	struct rd r;
-	unsigned count;
-	unsigned version;
-
-	if (s->result == 0 && envelope_open(nng_msg_body(s->reply),
-	    nng_msg_len(s->reply), &r, &count, &version) == ERR_OK) {
-		while (count-- > 0 && envelope_next(&r, &f) == ERR_OK) {
-			take_answer(c, s, &f);
-		}
-	} else if (s->result == NNG_ETIMEDOUT && p->state == PEER_UP) {
-		/* Stopped, or drowning: others serve until it says hello. */
-		log_warn("peer_silent", "service=%s addr=%s attempt_ms=%lld",
-		    c->service, p->url, (long long)c->conf.attempt_ms);
-		p->state = PEER_HELLO;
-		p->hello_next_ms = 0;
-		requeue(c, p);
-		tick_start(c);
-		peers_changed(c);
-	}
-	fail_rest(c, s);
-	peer_slot_done(s);
-}
-
-static void
 take_hello(struct rpc_client *c, struct slot *s)
 {
 	struct peer *p = s->peer;
@@ -522,8 +92,8 @@ take_hello(struct rpc_client *c, struct slot *s)
 	if (p->state == PEER_UP && before != PEER_UP) {
 		log_info("peer_up", "service=%s addr=%s", c->service, p->url);
 	}
-	tick_start(c);
-	peers_changed(c);
+	client_tick_start(c);
+	client_peers_changed(c);
 }
 
 static void
@@ -540,12 +110,12 @@ take_pipe(struct rpc_client *c, struct rpc_post *post)
 		if (p->open) {
 			peer_abort(p);
 		}
-		requeue(c, p);
+		calls_requeue(c, p);
 	} else if (p->state == PEER_HELLO && p->open) {
 		peer_send_hello(p, RPC_HELLO_TIMEOUT_MS);
 	}
-	tick_start(c);
-	peers_changed(c);
+	client_tick_start(c);
+	client_peers_changed(c);
 }
 
 static void
@@ -583,7 +153,7 @@ on_post(void *arg, struct inbox_item *item)
 	if (s->is_hello) {
 		take_hello(c, s);
 	} else {
-		take_batch(c, s);
+		batch_take(c, s);
 	}
 }
 
@@ -613,14 +183,14 @@ on_tick(uv_timer_t *timer)
 			}
 		}
 	}
-	place_all(c);
+	calls_place(c);
 	if (!busy && list_empty(&c->parked)) {
 		uv_timer_stop(timer);
 	}
 }
 
-static void
-tick_start(struct rpc_client *c)
+void
+client_tick_start(struct rpc_client *c)
 {
 	if (!uv_is_active((uv_handle_t *)&c->tick)) {
 		uv_timer_start(&c->tick, on_tick, TICK_MS, TICK_MS);
@@ -642,7 +212,7 @@ on_deadline(uv_timer_t *timer)
 			    call->deadline_ms - now, 0);
 			return;
 		}
-		finish(c, call, ERR_UNAVAILABLE, NULL);
+		call_finish(c, call, ERR_UNAVAILABLE, NULL);
 	}
 }
 
@@ -677,11 +247,11 @@ drop_unwanted(struct rpc_client *c)
 		if (!p->wanted && p->open) {
 			log_info("peer_gone", "service=%s addr=%s", c->service,
 			    p->url);
-			requeue(c, p);
+			calls_requeue(c, p);
 			peer_close(p);
 		}
 	}
-	tick_start(c);
+	client_tick_start(c);
 }
 
 static struct peer *
@@ -722,7 +292,7 @@ on_addresses(void *arg, char *const *urls, size_t n)
 		p->wanted = true;
 	}
 	drop_unwanted(c);
-	peers_changed(c);
+	client_peers_changed(c);
 }
 
 static double
@@ -834,16 +404,9 @@ rpc_client_free(struct rpc_client **cp)
 	}
 	*cp = NULL;
 	c->closing = true;
-	for (uint32_t i = 0; i < c->table_len; i++) {
-		if (c->table[i].call != NULL) {
-			call_free(c, c->table[i].call);
-		}
-	}
+	calls_drop(c);
 	resolver_free(&c->resolver);
 	close_peers(c);
-	free(c->table);
-	c->table = NULL;
-	c->table_len = 0;
 	free(c->service);
 	c->service = NULL;
 	uv_close((uv_handle_t *)&c->prepare, on_handle_closed);
@@ -876,7 +439,7 @@ rpc_call(struct rpc_client *c, const struct rpc_request *req, rpc_reply_fn *fn,
 	call->arg = arg;
 	list_init(&call->link);
 	list_init(&call->by_deadline);
-	table_add(c, call);
+	calls_add(c, call);
 	if (c->pending > c->conf.pending_max) {
 		metric_inc(c->m_refused);
 		call->place = CALL_REFUSED;
@@ -892,10 +455,10 @@ rpc_call(struct rpc_client *c, const struct rpc_request *req, rpc_reply_fn *fn,
 void
 rpc_cancel(struct rpc_client *c, uint64_t id)
 {
-	struct call *call = table_find(c, id);
+	struct call *call = calls_find(c, id);
 
 	if (call != NULL) {
-		call_free(c, call);
+		calls_remove(c, call);
 	}
 }
 
