@@ -66,7 +66,7 @@ admin_release(struct admin *a)
 	}
 }
 
-/* ---- a connection's end -------------------------------------------------- */
+/* ---- a connection's end ------------------------------------------------- */
 
 static void
 on_handle_closed(uv_handle_t *handle)
@@ -101,7 +101,7 @@ on_timeout(uv_timer_t *timer)
 	conn_close(timer->data);
 }
 
-/* ---- answering ----------------------------------------------------------- */
+/* ---- answering ---------------------------------------------------------- */
 
 static void
 on_shutdown(uv_shutdown_t *req, int status)
@@ -218,7 +218,7 @@ answer_request(struct admin_conn *c, char *line)
 	}
 }
 
-/* ---- reading ------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 static void
 on_alloc(uv_handle_t *handle, size_t suggested UNUSED, uv_buf_t *out)
@@ -310,7 +310,7 @@ on_connection(uv_stream_t *listener, int status)
 	uv_timer_start(&c->timer, on_timeout, TIME_MAX_MS, 0);
 }
 
-/* ---- the listener -------------------------------------------------------- */
+/* ---- the listener ------------------------------------------------------- */
 
 /* Splits host:port or [host]:port into `host` (which has room for `address`)
  * and a pointer to the port. */

@@ -192,7 +192,7 @@ buf_set_u32(struct buf *b, size_t at, uint32_t v)
 	store_u32(b->data + at, v);
 }
 
-/* ---- reading ------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 void
 rd_init(struct rd *r, const void *data, size_t len)

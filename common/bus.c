@@ -28,7 +28,7 @@
 #define BEAT_MS 2000
 #define BEAT_LOST_MS 6000
 
-/* ---- links and beat ------------------------------------------------------- */
+/* ---- links and beat ----------------------------------------------------- */
 
 static void
 on_commands_link(void *arg, bool up)

@@ -53,7 +53,7 @@ struct bus {
 	struct metric *m_received;
 };
 
-/* ---- bus_publish.c --------------------------------------------------------- */
+/* ---- bus_publish.c ------------------------------------------------------ */
 
 /* On a fresh link: all that is not yet on its way. */
 void bus_send_publishes(struct bus *b);
@@ -64,7 +64,7 @@ void bus_drop_pending(struct bus *b);
 /* Timer: tells those whose commands were never sent. */
 void bus_on_deferred(uv_timer_t *timer);
 
-/* ---- bus_topics.c ---------------------------------------------------------- */
+/* ---- bus_topics.c ------------------------------------------------------- */
 
 /* The topic of our own that the beat is published to; made once. */
 void bus_topics_open(struct bus *b);

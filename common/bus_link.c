@@ -56,7 +56,7 @@ struct bus_link {
 
 static void link_open(struct bus_link *l);
 
-/* ---- hiredis on uv_poll --------------------------------------------------- */
+/* ---- hiredis on uv_poll ------------------------------------------------- */
 
 static void
 on_poll(uv_poll_t *handle, int status, int events)
@@ -155,7 +155,7 @@ poll_attach(uv_loop_t *loop, redisAsyncContext *ac)
 	return true;
 }
 
-/* ---- states ---------------------------------------------------------------- */
+/* ---- states ------------------------------------------------------------- */
 
 static void
 on_timer(uv_timer_t *timer)
@@ -298,7 +298,7 @@ link_open(struct bus_link *l)
 	greet(l);
 }
 
-/* ---- the face ---------------------------------------------------------------- */
+/* ---- the face ----------------------------------------------------------- */
 
 struct bus_link *
 bus_link_new(uv_loop_t *loop, const struct bus_address *a, const char *name,

@@ -37,7 +37,7 @@ struct command {
 	bool failed;           /* never sent: told at the end of the turn */
 };
 
-/* ---- publishing ----------------------------------------------------------- */
+/* ---- publishing --------------------------------------------------------- */
 
 static void
 publish_end(struct publish *p, bool ok)
@@ -165,7 +165,7 @@ bus_backlog(const struct bus *b)
 	return b->backlog_len;
 }
 
-/* ---- commands ------------------------------------------------------------- */
+/* ---- commands ----------------------------------------------------------- */
 
 static void
 on_command_reply(redisAsyncContext *ac, void *reply, void *privdata)

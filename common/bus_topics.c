@@ -40,7 +40,7 @@ struct topic {
 	char *name;            /* owned */
 };
 
-/* ---- subscriptions -------------------------------------------------------- */
+/* ---- subscriptions ------------------------------------------------------ */
 
 static struct uuid
 topic_key(const char *name, size_t len)

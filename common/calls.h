@@ -146,7 +146,7 @@ void get_session_change(struct rd *r, struct session_change *c);
 void put_presence_change(struct buf *b, const struct presence_change *c);
 void get_presence_change(struct rd *r, struct presence_change *c);
 
-/* ---- events on the bus --------------------------------------------------- */
+/* ---- events on the bus -------------------------------------------------- */
 
 #define EVENT_TOPIC_GATEWAYS "gateways"
 #define EVENT_TOPIC_USER_LEN (5 + UUID_TEXT_LEN)

@@ -53,7 +53,7 @@ fail(const char *fmt, ...)
 	return false;
 }
 
-/* ---- the table ----------------------------------------------------------- */
+/* ---- the table ---------------------------------------------------------- */
 
 static void
 add_rows(struct config_table *t, const struct config_row *rows)
@@ -107,7 +107,7 @@ table_fini(struct config_table *t)
 	memset(t, 0, sizeof(*t));
 }
 
-/* ---- sources ------------------------------------------------------------- */
+/* ---- sources ------------------------------------------------------------ */
 
 static void
 take_defaults(struct config_table *t)
@@ -262,7 +262,7 @@ take_file(struct config_table *t)
 	return good;
 }
 
-/* ---- checking and applying ----------------------------------------------- */
+/* ---- checking and applying ---------------------------------------------- */
 
 static const char *
 source_text(const struct config_table *t, const struct config_entry *e,
@@ -382,7 +382,7 @@ load(struct config_table *t, int argc, char **argv)
 	return take_flags(t, argc, argv) && check_all(t);
 }
 
-/* ---- the face ------------------------------------------------------------ */
+/* ---- the face ----------------------------------------------------------- */
 
 static bool
 has_flag(int argc, char **argv, const char *flag)

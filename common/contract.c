@@ -29,7 +29,7 @@
 #define NULLABLE FIELD_NULLABLE
 #define SOFT FIELD_SOFT
 
-/* ---- field rules --------------------------------------------------------- */
+/* ---- field rules -------------------------------------------------------- */
 
 #define OPEN_RULES(name) \
 	static const struct field_rule rules_##name[] = {
@@ -59,7 +59,7 @@
 #undef END
 #undef CALL
 
-/* ---- rows ---------------------------------------------------------------- */
+/* ---- rows --------------------------------------------------------------- */
 
 #define END(name)
 
@@ -144,7 +144,7 @@ contract_row_at(size_t i)
 	return i < ROW_COUNT ? &rows[i] : NULL;
 }
 
-/* ---- message formats ----------------------------------------------------- */
+/* ---- message formats ---------------------------------------------------- */
 
 static const char *const format_names[FORMAT_COUNT] = {
 	[FORMAT_TEXT] = "text",

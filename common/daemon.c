@@ -86,7 +86,7 @@ daemon_version(void)
 	return PARLEY_VERSION;
 }
 
-/* ---- readiness ----------------------------------------------------------- */
+/* ---- readiness ---------------------------------------------------------- */
 
 static bool
 all_needs_met(void)
@@ -169,7 +169,7 @@ daemon_need(const char *what, bool met)
 	say_ready();
 }
 
-/* ---- stopping ------------------------------------------------------------ */
+/* ---- stopping ----------------------------------------------------------- */
 
 static void
 stop(void)
@@ -232,7 +232,7 @@ on_stop_signal(uv_signal_t *handle UNUSED, int number)
 	d.spec->drain();
 }
 
-/* ---- the other signals --------------------------------------------------- */
+/* ---- the other signals -------------------------------------------------- */
 
 static bool
 parse_level(const char *text, enum log_level *level_r)
@@ -288,7 +288,7 @@ watch_signal(uv_signal_t *handle, uv_signal_cb fn, int number)
 	uv_signal_start(handle, fn, number);
 }
 
-/* ---- start --------------------------------------------------------------- */
+/* ---- start -------------------------------------------------------------- */
 
 static void
 raise_descriptor_limit(void)
@@ -364,7 +364,7 @@ start_admin(void)
 	return true;
 }
 
-/* ---- the loop's end ------------------------------------------------------ */
+/* ---- the loop's end ----------------------------------------------------- */
 
 static void
 on_close_timeout(uv_timer_t *timer)

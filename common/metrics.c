@@ -65,7 +65,7 @@ static const struct scale latency_scale = { latency_bounds,
 static const struct scale size_scale = { size_bounds, ARRAY_LEN(size_bounds),
 	1.0 };
 
-/* ---- registration -------------------------------------------------------- */
+/* ---- registration ------------------------------------------------------- */
 
 static struct family *
 family_get(const char *name, const char *help, enum metric_type type)
@@ -161,7 +161,7 @@ metric_size(const char *name, const char *labels, const char *help)
 	return metric_get(name, labels, help, TYPE_HISTOGRAM, &size_scale);
 }
 
-/* ---- counting ------------------------------------------------------------ */
+/* ---- counting ----------------------------------------------------------- */
 
 void
 metric_inc(struct metric *m)
@@ -217,7 +217,7 @@ metric_value(const struct metric *m)
 	return m->type == TYPE_GAUGE ? m->value : (double)m->count;
 }
 
-/* ---- exposition ---------------------------------------------------------- */
+/* ---- exposition --------------------------------------------------------- */
 
 static void
 put_number(struct buf *out, double v)

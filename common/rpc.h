@@ -34,7 +34,7 @@
 #include "common/envelope.h"
 #include "common/err.h"
 
-/* ---- client -------------------------------------------------------------- */
+/* ---- client ------------------------------------------------------------- */
 
 struct rpc_client;
 
@@ -89,7 +89,7 @@ void rpc_cancel(struct rpc_client *c, uint64_t id);
 bool rpc_client_up(const struct rpc_client *c);
 size_t rpc_client_pending(const struct rpc_client *c);
 
-/* ---- server -------------------------------------------------------------- */
+/* ---- server ------------------------------------------------------------- */
 
 struct rpc_server;
 

@@ -13,7 +13,7 @@
 
 #define READ_BATCH 16
 
-/* ---- batches ------------------------------------------------------------- */
+/* ---- batches ------------------------------------------------------------ */
 
 static unsigned
 batch_max(enum lane lane)
@@ -94,7 +94,7 @@ batches_send(struct rpc_client *c)
 	buf_fini(&b);
 }
 
-/* ---- answers ------------------------------------------------------------- */
+/* ---- answers ------------------------------------------------------------ */
 
 /* Whether the answer says that the call was not executed and may be tried
  * elsewhere. */

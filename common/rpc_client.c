@@ -22,7 +22,7 @@
 
 #define TICK_MS 50
 
-/* ---- the end of a turn ----------------------------------------------------- */
+/* ---- the end of a turn -------------------------------------------------- */
 
 static void
 turn_end(struct rpc_client *c)
@@ -48,7 +48,7 @@ on_check(uv_check_t *h)
 	turn_end(h->data);
 }
 
-/* ---- what peers post ------------------------------------------------------- */
+/* ---- what peers post ---------------------------------------------------- */
 
 void
 client_peers_changed(struct rpc_client *c)
@@ -157,7 +157,7 @@ on_post(void *arg, struct inbox_item *item)
 	}
 }
 
-/* ---- time ---------------------------------------------------------------- */
+/* ---- time --------------------------------------------------------------- */
 
 static void
 on_tick(uv_timer_t *timer)
@@ -236,7 +236,7 @@ deadline_add(struct rpc_client *c, struct call *call)
 	}
 }
 
-/* ---- the public face ------------------------------------------------------ */
+/* ---- the public face ---------------------------------------------------- */
 
 static void
 drop_unwanted(struct rpc_client *c)

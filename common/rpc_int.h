@@ -81,7 +81,7 @@ struct rpc_client {
 	struct metric *m_refused;
 };
 
-/* ---- rpc_place.c ----------------------------------------------------------- */
+/* ---- rpc_place.c -------------------------------------------------------- */
 
 /* The call of this id if it is still pending. */
 struct call *calls_find(const struct rpc_client *c, uint64_t id);
@@ -101,14 +101,14 @@ void calls_place(struct rpc_client *c);
 /* Takes what a peer has not been sent back to be placed anew. */
 void calls_requeue(struct rpc_client *c, struct peer *p);
 
-/* ---- rpc_batch.c ----------------------------------------------------------- */
+/* ---- rpc_batch.c -------------------------------------------------------- */
 
 /* Sends what is queued, as far as slots are idle. */
 void batches_send(struct rpc_client *c);
 /* A batch was answered, or failed. */
 void batch_take(struct rpc_client *c, struct slot *s);
 
-/* ---- rpc_client.c ---------------------------------------------------------- */
+/* ---- rpc_client.c ------------------------------------------------------- */
 
 void client_tick_start(struct rpc_client *c);
 /* After any change of a peer's state. */

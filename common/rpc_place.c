@@ -23,7 +23,7 @@ struct table_entry {
 	uint32_t next_free;
 };
 
-/* ---- the table of calls -------------------------------------------------- */
+/* ---- the table of calls ------------------------------------------------- */
 
 struct call *
 calls_find(const struct rpc_client *c, uint64_t id)
@@ -108,7 +108,7 @@ calls_drop(struct rpc_client *c)
 	c->table_len = 0;
 }
 
-/* ---- where a call goes --------------------------------------------------- */
+/* ---- where a call goes -------------------------------------------------- */
 
 static uint64_t
 score(const struct peer *p, const struct uuid *route)
