@@ -490,11 +490,11 @@ daemon_main(int argc, char **argv, const struct daemon_spec *spec)
 		log_info("ended", "status=%d", d.status);
 		status = d.status;
 	}
+	/* Joins the pool's threads: they read settings, and what checks the
+	 * process at its exit has been seen to wait for ever for a parked one. */
+	uv_library_shutdown();
 	metrics_fini();
 	config_free();
 	log_fini();
-	/* Joins the pool's threads: what checks the process at its exit (leak
-	 * checkers) has been seen to wait for ever for a parked one. */
-	uv_library_shutdown();
 	return status;
 }

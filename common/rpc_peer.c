@@ -49,6 +49,7 @@ on_slot_aio(void *arg)
 {
 	struct slot *s = arg;
 
+	handoff_take(&s->handoff);
 	s->result = nng_aio_result(s->aio);
 	if (s->result != 0) {
 		if (!s->receiving) {
@@ -57,6 +58,7 @@ on_slot_aio(void *arg)
 		}
 	} else if (!s->receiving) {
 		s->receiving = true;
+		handoff_give(&s->handoff);
 		nng_ctx_recv(s->ctx, s->aio);
 		return;
 	} else {
@@ -64,10 +66,9 @@ on_slot_aio(void *arg)
 		nng_aio_set_msg(s->aio, NULL);
 	}
 	s->was_sent = s->receiving;
-	if (!inbox_post(s->peer->inbox, &s->post.item) && s->reply != NULL) {
-		nng_msg_free(s->reply);
-		s->reply = NULL;
-	}
+	handoff_give(&s->handoff);
+	/* Refused only when all is closed: then peer_shrink drops the reply. */
+	(void)!inbox_post(s->peer->inbox, &s->post.item);
 }
 
 /* NNG's thread. */
@@ -78,12 +79,14 @@ on_pipe(nng_pipe pipe, nng_pipe_ev ev, void *arg)
 	struct pipe_note *note = mem_zalloc(sizeof(*note));
 
 	(void)pipe;
+	handoff_take(&p->handoff);
 	note->post.kind = POST_PIPE;
 	note->peer = p;
 	note->added = ev == NNG_PIPE_EV_ADD_POST;
 	if (!inbox_post(p->inbox, &note->post.item)) {
 		free(note);
 	}
+	handoff_give(&p->handoff);
 }
 
 static int
@@ -134,6 +137,7 @@ socket_open(struct peer *p)
 		return rv;
 	}
 	p->open = true;
+	handoff_give(&p->handoff);
 	/* We repeat calls ourselves, and only those that may be repeated. */
 	(void)nng_socket_set_ms(p->socket, NNG_OPT_REQ_RESENDTIME,
 	    NNG_DURATION_INFINITE);
@@ -216,6 +220,7 @@ void
 peer_shrink(struct peer *p)
 {
 	for (size_t i = 0; i < p->slots_len; i++) {
+		handoff_take(&p->slots[i].handoff);
 		if (p->slots[i].reply != NULL) {
 			nng_msg_free(p->slots[i].reply);
 		}
@@ -236,6 +241,7 @@ peer_free(struct peer **pp)
 	}
 	peer_close(p);
 	peer_shrink(p);
+	handoff_take(&p->handoff);
 	free(p->url);
 	free(p);
 	*pp = NULL;
@@ -257,6 +263,7 @@ peer_send(struct slot *s, struct buf *b, int64_t timeout_ms)
 	}
 	nng_aio_set_timeout(s->aio, (nng_duration)timeout_ms);
 	nng_aio_set_msg(s->aio, msg);
+	handoff_give(&s->handoff);
 	nng_ctx_send(s->ctx, s->aio);
 }
 

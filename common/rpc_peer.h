@@ -23,6 +23,7 @@
 #include "common/contract.h"
 #include "common/envelope.h"
 #include "common/err.h"
+#include "common/handoff.h"
 #include "common/inbox.h"
 #include "common/list.h"
 
@@ -58,6 +59,7 @@ struct slot {
 	bool is_hello;
 	nng_ctx ctx;
 	nng_aio *aio;        /* owned */
+	struct handoff handoff; /* between the loop and NNG's thread */
 	bool receiving;      /* NNG's thread: the send is done */
 	int result;          /* NNG's thread, read after the post */
 	nng_msg *reply;      /* owned; NULL when result is not 0 */
@@ -68,6 +70,7 @@ struct slot {
 
 struct peer {
 	struct list link;      /* in the client's peers */
+	struct handoff handoff; /* to NNG's threads and back */
 	struct inbox *inbox;   /* borrowed: the client's */
 	const char *service;   /* borrowed */
 	char *url;             /* owned */

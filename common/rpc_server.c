@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/handoff.h"
 #include "common/inbox.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -40,6 +41,7 @@ struct work {
 	struct rpc_server *server; /* borrowed */
 	nng_ctx ctx;
 	nng_aio *aio;              /* owned */
+	struct handoff handoff;    /* between the loop and NNG's thread */
 	enum work_phase phase;
 	int result;
 	nng_msg *msg;              /* owned while at work: bodies point into it */
@@ -77,8 +79,10 @@ static void
 on_ctx_aio(void *arg)
 {
 	struct work *w = arg;
-	int rv = nng_aio_result(w->aio);
+	int rv;
 
+	handoff_take(&w->handoff);
+	rv = nng_aio_result(w->aio);
 	if (w->phase == WORK_SENDING) {
 		if (rv != 0) {
 			/* The caller went away; it repeats elsewhere. */
@@ -86,26 +90,29 @@ on_ctx_aio(void *arg)
 			nng_aio_set_msg(w->aio, NULL);
 		}
 		if (rv == NNG_ECLOSED || rv == NNG_ECANCELED) {
+			handoff_give(&w->handoff);
 			return;
 		}
 		w->phase = WORK_RECEIVING;
+		handoff_give(&w->handoff);
 		nng_ctx_recv(w->ctx, w->aio);
 		return;
 	}
 	if (rv == NNG_ECLOSED || rv == NNG_ECANCELED) {
+		handoff_give(&w->handoff);
 		return;
 	}
 	if (rv != 0) {
+		handoff_give(&w->handoff);
 		nng_ctx_recv(w->ctx, w->aio);
 		return;
 	}
 	w->msg = nng_aio_get_msg(w->aio);
 	nng_aio_set_msg(w->aio, NULL);
 	w->phase = WORK_AT_WORK;
-	if (!inbox_post(w->server->inbox, &w->item)) {
-		nng_msg_free(w->msg);
-		w->msg = NULL;
-	}
+	handoff_give(&w->handoff);
+	/* Refused only when all is closed: then release() drops the message. */
+	(void)!inbox_post(w->server->inbox, &w->item);
 }
 
 static void
@@ -126,6 +133,7 @@ work_send(struct work *w)
 	}
 	w->phase = WORK_SENDING;
 	nng_aio_set_msg(w->aio, out);
+	handoff_give(&w->handoff);
 	nng_ctx_send(w->ctx, w->aio);
 }
 
@@ -272,6 +280,7 @@ release(struct rpc_server *s)
 		return;
 	}
 	for (size_t i = 0; i < s->work_len; i++) {
+		handoff_take(&s->work[i].handoff);
 		if (s->work[i].msg != NULL) {
 			nng_msg_free(s->work[i].msg);
 		}
@@ -317,6 +326,7 @@ work_start(struct rpc_server *s)
 		}
 	}
 	for (size_t i = 0; i < CONTEXTS; i++) {
+		handoff_give(&s->work[i].handoff);
 		nng_ctx_recv(s->work[i].ctx, s->work[i].aio);
 	}
 	return 0;
