@@ -69,6 +69,7 @@ on_slot_aio(void *arg)
 	handoff_give(&s->handoff);
 	/* Refused only when all is closed: then peer_shrink drops the reply. */
 	(void)!inbox_post(s->peer->inbox, &s->post.item);
+	handoff_give(&s->handoff);
 }
 
 /* NNG's thread. */

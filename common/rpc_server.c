@@ -113,6 +113,7 @@ on_ctx_aio(void *arg)
 	handoff_give(&w->handoff);
 	/* Refused only when all is closed: then release() drops the message. */
 	(void)!inbox_post(w->server->inbox, &w->item);
+	handoff_give(&w->handoff);
 }
 
 static void
