@@ -7,14 +7,23 @@
  *   main      the uv loop: owns all state; libwebsockets, hiredis, all timers.
  *             Nothing on it may block.
  *   nng       NNG's own: only post to an inbox (common/rpc_client.c).
- *   uv pool   writes uploaded files (media.c); owns one upload at a time.
+ *   uv pool   writes, stores and reads uploaded files (media.c); owns one
+ *             upload or stream at a time.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "common/daemon.h"
 #include "common/rpc.h"
 #include "gateway/app.h"
+#include "gateway/media_s3.h"
 #include "gateway/settings.h"
+
+/* While there is no other thread yet. */
+static int
+preflight(void)
+{
+	return media_s3_start() ? -1 : 2;
+}
 
 int
 main(int argc, char **argv)
@@ -29,10 +38,12 @@ main(int argc, char **argv)
 		.fini = app_fini,
 		.reload = app_reload,
 		.dump = app_dump,
+		.preflight = preflight,
 	};
 	int status;
 
 	status = daemon_main(argc, argv, &spec);
+	media_s3_end();
 	rpc_end();
 	return status;
 }

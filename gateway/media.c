@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "gateway/gateway.h"
+#include "gateway/media_s3.h"
 #include "gateway/settings.h"
 
 struct media *
@@ -41,6 +42,7 @@ media_free(struct media **mp)
 	}
 	*mp = NULL;
 	m->ending = true;
+	media_s3_stop();
 	media_release(m);
 }
 

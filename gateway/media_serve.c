@@ -22,7 +22,6 @@
 #include "gateway/media.h"
 #include "gateway/media_kind.h"
 #include "gateway/media_store.h"
-#include "gateway/settings.h"
 
 #define STREAMS_MAX 512
 #define PIECE_MAX (128u * 1024)
@@ -232,9 +231,9 @@ on_opened(struct http *h, int error)
 	} else if (error == ENOENT || error == ELOOP || error == ENOTDIR) {
 		answer_absent(h);
 	} else {
-		log_warn("media_unreadable", "media_dir=%s error=\"%s\" "
-		    "remedy=\"see to the directory and the limit of open "
-		    "files\"", settings.media_dir, strerror(error));
+		log_warn("media_unreadable", "store=%s error=\"%s\" "
+		    "remedy=\"see to the store and the limit of open "
+		    "files\"", media_store_where(), strerror(error));
 		http_answer(h, 503, "text/plain",
 		    "cache-control: no-store\r\nretry-after: 1\r\n",
 		    "Service unavailable\n", 20);
@@ -335,8 +334,8 @@ media_stream_write(struct http *h)
 	/* The head has promised the file; only a cut tells of the failure. */
 	if (s->error != 0) {
 		log_warn("media_unreadable", "name=%s error=\"%s\" "
-		    "remedy=\"see to media_dir and its disk\"", s->name,
-		    strerror(s->error));
+		    "remedy=\"see to the store: %s\"", s->name,
+		    strerror(s->error), media_store_where());
 		return -1;
 	}
 	last = s->offset + s->ready == s->end;

@@ -14,12 +14,20 @@
 #include <unistd.h>
 
 #include "common/mem.h"
+#include "gateway/media_s3.h"
 #include "gateway/settings.h"
 
 static char *
 path_of(const char *name)
 {
 	return mem_sprintf("%s/%s", settings.media_dir, name);
+}
+
+const char *
+media_store_where(void)
+{
+	return media_s3_wanted() ? settings.media_s3_endpoint
+	    : settings.media_dir;
 }
 
 /* ---- writing ------------------------------------------------------------ */
@@ -77,8 +85,25 @@ sync_directory(void)
 	return error;
 }
 
-int
-media_store_commit(int fd, const char *temp, const char *name)
+/* The bucket keeps it; the file was only on its way. */
+static int
+commit_to_s3(int fd, const char *temp, const char *name)
+{
+	char *from = path_of(temp);
+	int error = close(fd) < 0 ? errno : 0;
+
+	if (error == 0) {
+		error = media_s3_put(from, name);
+	}
+	if (error == 0) {
+		unlink(from);
+	}
+	free(from);
+	return error;
+}
+
+static int
+commit_to_directory(int fd, const char *temp, const char *name)
 {
 	char *from = path_of(temp);
 	char *to = path_of(name);
@@ -98,19 +123,32 @@ media_store_commit(int fd, const char *temp, const char *name)
 	return error;
 }
 
+int
+media_store_commit(int fd, const char *temp, const char *name)
+{
+	return media_s3_wanted() ? commit_to_s3(fd, temp, name)
+	    : commit_to_directory(fd, temp, name);
+}
+
 void
 media_store_remove(const char *name)
 {
-	char *path = path_of(name);
+	char *path;
 
+	/* Temporary names begin with a dot, and are never in the bucket. */
+	if (media_s3_wanted() && name[0] != '.') {
+		media_s3_remove(name);
+		return;
+	}
+	path = path_of(name);
 	unlink(path);
 	free(path);
 }
 
 /* ---- reading ------------------------------------------------------------ */
 
-int
-media_store_open(struct media_object *o, const char *name)
+static int
+open_in_directory(struct media_object *o, const char *name)
 {
 	char *path = path_of(name);
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -132,11 +170,24 @@ media_store_open(struct media_object *o, const char *name)
 }
 
 int
+media_store_open(struct media_object *o, const char *name)
+{
+	o->fd = -1;
+	o->s3 = NULL;
+	return media_s3_wanted()
+	    ? media_s3_open(&o->s3, name, &o->size, &o->mtime)
+	    : open_in_directory(o, name);
+}
+
+int
 media_store_read(const struct media_object *o, uint64_t offset, void *data,
     size_t len)
 {
 	char *p = data;
 
+	if (o->s3 != NULL) {
+		return media_s3_read(o->s3, offset, data, len);
+	}
 	while (len > 0) {
 		ssize_t n = pread(o->fd, p, len, (off_t)offset);
 
@@ -156,6 +207,11 @@ media_store_read(const struct media_object *o, uint64_t offset, void *data,
 void
 media_store_close(struct media_object *o)
 {
+	if (o->s3 != NULL) {
+		media_s3_close(o->s3);
+		o->s3 = NULL;
+		return;
+	}
 	close(o->fd);
 	o->fd = -1;
 }

@@ -1,7 +1,8 @@
 /*
  * media_store: where uploaded files are kept for good: the directory media_dir,
- * shared by all gateways. A file is written under a temporary name and gets its
- * own only when it is complete and on the disk; it then never changes.
+ * shared by all gateways, or a bucket (media_s3.h). A file is written in
+ * media_dir under a temporary name and gets its own, there or in the bucket,
+ * only when it is complete; it then never changes.
  *
  * Everything here may block and is called on uv's worker threads; each object
  * by one at a time. Names are those of media_kind.h.
@@ -18,11 +19,17 @@
 
 #include "common/attr.h"
 
+struct media_s3;
+
 struct media_object {
-	int fd;
+	int fd;                 /* -1: in the bucket */
+	struct media_s3 *s3;    /* owned */
 	uint64_t size;
 	time_t mtime;
 };
+
+/* For the log. */
+const char *media_store_where(void);
 
 /* All but the last return an errno, or 0. */
 MUST_CHECK int media_store_create(int *fd_r, const char *temp);

@@ -83,6 +83,7 @@ discard(struct upload *u)
 	}
 	media_store_remove(u->temp);
 	if (u->named) {
+		u->named = false;
 		media_store_remove(u->name);
 	}
 }
@@ -130,9 +131,10 @@ report(struct upload *u)
 	struct http *h = u->http;
 
 	if (u->error != 0) {
-		log_error("upload_failed", "media_dir=%s error=\"%s\" "
-		    "remedy=\"see to the directory and its disk\"",
-		    settings.media_dir, strerror(u->error));
+		log_error("upload_failed", "store=%s error=\"%s\" "
+		    "remedy=\"see to the store, and to the disk of "
+		    "media_dir\"", media_store_where(),
+		    strerror(u->error));
 		metric_inc(stats.uploads_failed);
 		u->done(h, NULL);
 	} else {

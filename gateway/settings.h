@@ -20,6 +20,11 @@ struct settings {
 	char *cors_origins;
 	char *www_dir;
 	char *media_dir;
+	char *media_s3_endpoint;
+	char *media_s3_bucket;
+	char *media_s3_region;
+	char *media_s3_access_key;
+	char *media_s3_secret_key;
 	int64_t ping_interval;
 	int64_t ping_timeout;
 	int64_t request_timeout;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "common/attr.h"
+#include "gateway/media_s3.h"
 
 struct stats stats;
 
@@ -85,6 +86,13 @@ static const struct {
 	    "TCP connections that could not be accepted" },
 };
 
+static double
+s3_failures(void *arg)
+{
+	(void)arg;
+	return (double)media_s3_failures();
+}
+
 void
 stats_init(void)
 {
@@ -92,6 +100,9 @@ stats_init(void)
 		*counters[i].metric =
 		    metric_counter(counters[i].name, NULL, counters[i].help);
 	}
+	metric_counter_fn(P "s3_failed_total", NULL,
+	    "Requests to the S3 service that came to nothing", s3_failures,
+	    NULL);
 }
 
 void

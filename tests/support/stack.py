@@ -107,13 +107,16 @@ class World:
 
 class Stack:
     """gateways[], chatds[], presenceds[] by list; more settings a kind, and for
-    one process by its name: settings={"chatd": {..}, "gateway-2": {..}}."""
+    one process by its name: settings={"chatd": {..}, "gateway-2": {..}};
+    secrets={"gateway": {..}} go by the environment."""
 
     def __init__(self, world, directory, gateways=1, chatds=1, presenceds=1,
-                 settings=None, own_postgres=False, start=True):
+                 settings=None, secrets=None, own_postgres=False,
+                 start=True):
         self.world = world
         self.directory = directory
         self.settings = settings or {}
+        self.secrets = secrets or {}
         self.own_postgres = own_postgres
         directory.mkdir(parents=True)
         self.postgres = world.new_postgres(f"{directory.name}-postgres") \
@@ -159,6 +162,8 @@ class Stack:
         if kind == "chatd":
             secrets["database_url"] = self.postgres.conninfo(
                 "parley_chatd", self.database)
+        secrets.update(self.secrets.get(kind, {}))
+        secrets.update(self.secrets.get(name, {}))
         maker = Gateway if kind == "gateway" else Daemon
         (self.directory / "media").mkdir(exist_ok=True)
         process = maker(name, program(kind), settings, secrets,
