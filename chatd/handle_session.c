@@ -118,6 +118,8 @@ on_ended(void *arg, struct db_result *res)
 	struct event e = { .kind = EVENT_TOKEN_ENDED,
 		.trace = r->frame->trace, .token = r->frame->token,
 		.skip_session = r->frame->session };
+	struct rpc_out out = { .status = ERR_OK,
+		.seq = (uint64_t)settings.logout_grace };
 
 	if (err != ERR_OK) {
 		request_fail(r, err, NULL);
@@ -126,7 +128,7 @@ on_ended(void *arg, struct db_result *res)
 	if (settings.logout_grace == 0) {
 		events_to_user(r->svc->events, &r->frame->user, &e);
 	}
-	request_answer(r);
+	request_answer_out(r, &out);
 }
 
 void

@@ -32,6 +32,7 @@
  * metrics and the abuse count); frame.chat and frame.seq of the reply:
  *   send_message          chat and seq of the message
  *   open_chat             chat and last_seq of the chat_info
+ *   logout                seq: ms the token stays usable (logout_grace)
  *   create_private_chat   chat and last_seq of it: the session knows it now
  *   create_group          the same
  *   remove_member         chat, where the asker himself has left it: the session

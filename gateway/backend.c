@@ -171,6 +171,7 @@ finish(struct conn *c, const struct conn_call *call, enum err status,
 		conn_count_abuse(c);
 	}
 	if (logout) {
+		c->lingers = reply != NULL && reply->seq > 0;
 		conn_close(c, 1000, "logout");
 	} else if (c->drain_due) {
 		conn_close(c, 1012, "Gateway restarting");

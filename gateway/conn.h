@@ -119,6 +119,8 @@ struct conn {
 	size_t abuse_next;
 
 	bool announced;          /* presenced was told of it */
+	bool lingers;            /* its token outlives the logout: presence
+	                          * takes its grace */
 	bool drain_due;          /* close when its call has returned */
 	int close_code;
 	const char *close_why;   /* fixed text */

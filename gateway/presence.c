@@ -293,7 +293,8 @@ presence_session_down(struct conn *c)
 	}
 	c->announced = false;
 	add_change(c->gw->presence,
-	    c->close_code == 1000 ? SESSION_LOGGED_OUT : SESSION_DOWN, c);
+	    c->close_code == 1000 && !c->lingers ? SESSION_LOGGED_OUT
+	    : SESSION_DOWN, c);
 }
 
 size_t

@@ -151,3 +151,23 @@ async def test_logout_grace_keeps_the_token_usable_for_a_while(new_stack):
     assert (await ann.wait_closed())[0] == 1000
     again = await Session.open(stack.gateways[0], ann.account)
     assert again.info["user"]["id"] == ann.account.id
+
+
+async def test_logout_with_a_grace_takes_the_presence_grace_too(new_stack):
+    stack = new_stack(settings={"chatd": {"logout_grace": "60s"},
+                                "presenced": {"grace": "1s"}})
+    ann, ben, _ = await pair(stack)
+    for _ in range(2):
+        mark = ben.mark()
+        await ann.send({"type": "logout"})
+        assert (await ann.wait_closed())[0] == 1000
+        ann = await Session.open(stack.gateways[0], ann.account)
+        # The page was only loaded anew: nobody hears that Ann had gone.
+        await ben.ask("search_people", input="x")
+        assert not [f for f in ben.frames[mark:]
+                    if f["type"] == "user_status_changed"
+                    and not f["is_online"]]
+    await ann.send({"type": "logout"})
+    gone = await ben.wait("user_status_changed",
+                          lambda f: not f["is_online"])
+    assert gone["user_id"] == ann.account.id
