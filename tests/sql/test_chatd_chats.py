@@ -660,9 +660,16 @@ def test_a_database_that_hangs(new_bench):
     bench = new_bench()
     a, b, chat = bench.pair()
     message(a.say(chat, "before"))
-    pids = [pid for pid, in bench.stack.sql(
-        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() "
-        "AND application_name = 'parley-chatd'")]
+
+    def idle():
+        # One that is stopped in the middle of something may hold what all
+        # others need, so wait until every link is made and rests.
+        rows = bench.stack.sql(
+            "SELECT pid FROM pg_stat_activity "
+            "WHERE datname = current_database() "
+            "AND application_name = 'parley-chatd' AND state = 'idle'")
+        return [pid for pid, in rows] if len(rows) == 4 else None
+    pids = poll(idle, "four idle links")
     front = str(uuid.uuid4())
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
