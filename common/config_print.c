@@ -80,12 +80,11 @@ print_row(const struct config_row *row)
 	    kind_word(row->kind));
 	printf("  %-30s %s\n", left, config_env_name(row->key, env));
 	printf("      %s\n", row->meaning);
-	if ((row->flags & CONFIG_REQUIRED) != 0) {
-		printf("      required");
-	} else if (row->def == NULL || *row->def == '\0') {
-		printf("      default: none");
-	} else {
+	if (row->def != NULL && *row->def != '\0') {
 		printf("      default: %s", row->def);
+	} else {
+		printf("      %s", (row->flags & CONFIG_REQUIRED) != 0
+		    ? "required" : "default: none");
 	}
 	if (row->min != 0 || row->max != 0) {
 		printf("; range: %s to %s",
