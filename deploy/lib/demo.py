@@ -88,8 +88,9 @@ class Person:
 async def connect(base, username):
     url = "ws" + base[4:] + "/ws"
     token = token_of(base, username)
-    person = Person(await websockets.connect(
-        url, extra_headers={"Authorization": "Bearer " + token}))
+    # The token in the query: how headers are given differs between the
+    # releases of the library.
+    person = Person(await websockets.connect(f"{url}?token={token}"))
     info = await person.receive(lambda f: f["type"] == "user_info")
     person.id = info["user"]["id"]
     return person

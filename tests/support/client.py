@@ -15,6 +15,7 @@ import time
 import uuid
 
 import websockets
+from websockets.legacy.client import connect
 from websockets.legacy.protocol import OP_TEXT
 
 from . import hygiene
@@ -166,7 +167,7 @@ class Session:
         elif place == "cookie":
             headers["Cookie"] = "theme=dark; token=" + token
         self.news = asyncio.Condition()
-        self.socket = await websockets.connect(
+        self.socket = await connect(
             f"ws://{gateway.host}:{gateway.port}{path}", extra_headers=headers,
             ping_interval=None, compression=None, max_size=None,
             max_queue=None, close_timeout=2, open_timeout=DEADLINE)
