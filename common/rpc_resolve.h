@@ -15,7 +15,7 @@
 
 struct resolver;
 
-/* All URLs the list stands for now (borrowed). Called at once for the fixed
+/* All URLs the list stands for (borrowed). Called at once for the fixed
  * ones, and whenever a look-up changed the set. A look-up that fails keeps what
  * was known. */
 typedef void resolver_fn(void *arg, char *const *urls, size_t n);

@@ -370,8 +370,10 @@ on_check_held(struct rpc_in *in)
 
 /* ---- presenced ---------------------------------------------------------- */
 
-/* What presenced forgets when it is told to (SIGUSR1). */
+/* What presenced forgets when it is told to (SIGUSR1: heartbeats find out). */
 static bool knows_gateway;
+/* From SIGUSR2 on: takes nothing but a complete registration. */
+static bool wants_all;
 
 static void
 on_sessions_changed(struct rpc_in *in)
@@ -383,6 +385,11 @@ on_sessions_changed(struct rpc_in *in)
 
 	rd_init(&r, in->frame.body, in->frame.body_len);
 	get_session_head(&r, &head);
+	if (wants_all && !head.complete) {
+		answer(in, ERR_NOT_FOUND, NULL, NULL, 0);
+		return;
+	}
+	wants_all = false;
 	count = rd_u32(&r);
 	while (count-- > 0) {
 		struct session_change c;
@@ -414,8 +421,13 @@ static void
 on_forget(uv_signal_t *handle, int signum)
 {
 	(void)handle;
-	(void)signum;
-	knows_gateway = false;
+	if (signum == SIGUSR2) {
+		wants_all = true;
+		printf("wants_all\n");
+		fflush(stdout);
+	} else {
+		knows_gateway = false;
+	}
 }
 
 /* ---- requests ----------------------------------------------------------- */
@@ -666,7 +678,7 @@ main(int argc, char **argv)
 {
 	uv_loop_t *loop = uv_default_loop();
 	struct bus_conf conf = { .name = "stand-in", .backlog_max = 1 << 24 };
-	uv_signal_t forget;
+	uv_signal_t forget, refuse;
 
 	if (argc != 4 || sodium_init() < 0) {
 		fprintf(stderr,
@@ -687,6 +699,8 @@ main(int argc, char **argv)
 	uv_timer_init(loop, &early_timer);
 	uv_signal_init(loop, &forget);
 	uv_signal_start(&forget, on_forget, SIGUSR1);
+	uv_signal_init(loop, &refuse);
+	uv_signal_start(&refuse, on_forget, SIGUSR2);
 	conf.url = argv[3];
 	bus = bus_new(loop, &conf);
 	if (bus == NULL ||

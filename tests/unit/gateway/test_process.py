@@ -111,6 +111,10 @@ class Stack:
             return [line.strip() for line in f
                     if line.split()[0] in ("up", "down", "logged_out")]
 
+    def said(self, line):
+        with open(os.path.join(self.dir, "stand-in.log")) as f:
+            return line in [text.strip() for text in f]
+
     def metric(self, name):
         url = f"http://127.0.0.1:{self.admin}/metrics"
         with urllib.request.urlopen(url, timeout=5) as r:
@@ -496,6 +500,20 @@ def test_presence_is_registered_again(make_stack):
         wait_until(lambda: len(stack.presence()) == 4, "registration")
     run(go())
     assert stack.presence()[2:4] == ["up ann complete", "up bob complete"]
+
+
+def test_an_end_refused_by_presenced_goes_with_the_registration(stack):
+    # presenced may still hold the session: without its end it would never go.
+    async def go():
+        ann = await connect(stack, "ann")
+        await connect(stack, "bob")
+        wait_until(lambda: len(stack.presence()) == 2, "up")
+        stack.running["stand-in"].send_signal(signal.SIGUSR2)
+        wait_until(lambda: stack.said("wants_all"), "wants_all")
+        await ann.ws.close()
+        wait_until(lambda: len(stack.presence()) == 4, "registration")
+    run(go())
+    assert stack.presence()[2:4] == ["down ann complete", "up bob complete"]
 
 
 def test_presence_changes_wait_for_presenced(stack):
