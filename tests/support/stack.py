@@ -17,6 +17,7 @@ from pathlib import Path
 
 from . import hygiene
 from .process import Daemon, Gateway, clean_environment
+from .relay import Relay
 from .stores import Postgres, Redis
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,11 +109,17 @@ class World:
 class Stack:
     """gateways[], chatds[], presenceds[] by list; more settings a kind, and for
     one process by its name: settings={"chatd": {..}, "gateway-2": {..}};
-    secrets={"gateway": {..}} go by the environment."""
+    secrets={"gateway": {..}} go by the environment.
+
+    relays=["gateway-redis", "chatd-postgres", ..]: a relay (relay.py) on each
+    link of those kinds, one for every process and target; any of gateway, chatd,
+    presenced to any of redis, postgres, chatd, presenced that it speaks to.
+    relay("gateway-1", "redis") is one of them, relay("gateway-1", "chatd-2")
+    another."""
 
     def __init__(self, world, directory, gateways=1, chatds=1, presenceds=1,
                  settings=None, secrets=None, own_postgres=False,
-                 start=True):
+                 start=True, relays=()):
         self.world = world
         self.directory = directory
         self.settings = settings or {}
@@ -123,6 +130,8 @@ class Stack:
             if own_postgres else world.shared_postgres()
         self.database = self.postgres.make_database(template="parley_template")
         self.redis = Redis(directory / "redis").start()
+        self.relay_kinds = set(relays)
+        self.relays = {}        # (process, target) -> Relay
         self.counts = {"chatd": chatds, "presenced": presenceds,
                        "gateway": gateways}
         self.gateways, self.chatds, self.presenceds = [], [], []
@@ -134,23 +143,50 @@ class Stack:
         if start:
             self.start()
 
-    def addresses(self, kind):
-        return ",".join(f"ipc://{kind}-{i}.sock"
-                        for i in range(1, self.counts[kind] + 1))
+    def relay(self, process, target):
+        return self.relays[process, target]
+
+    def through(self, process, kind, target, address):
+        """Where `process` is to connect for the target that is at `address`: a
+        (host, port), or the path of a unix socket."""
+        if f"{process.rsplit('-', 1)[0]}-{kind}" not in self.relay_kinds:
+            return address
+        name = process, target
+        if name not in self.relays:
+            listen = None if isinstance(address, tuple) else \
+                self.directory / f"{process}-{target}.sock"
+            self.relays[name] = Relay(address, listen, "-".join(name))
+        return self.relays[name].address
+
+    def addresses(self, process, kind):
+        paths = [self.through(process, kind, f"{kind}-{i}",
+                              self.directory / f"{kind}-{i}.sock")
+                 for i in range(1, self.counts[kind] + 1)]
+        return ",".join(f"ipc://{Path(path).name}" for path in paths)
+
+    def store_urls(self, process):
+        """How `process` reaches Redis and PostgreSQL."""
+        urls = {"redis_url": self.redis.url_at(*self.through(
+            process, "redis", "redis", self.redis.address))}
+        if process.startswith("chatd"):
+            urls["database_url"] = self.postgres.conninfo(
+                "parley_chatd", self.database, *self.through(
+                    process, "postgres", "postgres", self.postgres.address))
+        return urls
 
     def add(self, kind, number):
         name = f"{kind}-{number}"
         settings = {
             "chatd": lambda: {
                 "listen": f"ipc://{name}.sock", "migrate": "off",
-                "presenced": self.addresses("presenced"),
+                "presenced": self.addresses(name, "presenced"),
                 "public_url": "http://parley.test"},
             "presenced": lambda: {
                 "listen": f"ipc://{name}.sock",
-                "chatd": self.addresses("chatd")},
+                "chatd": self.addresses(name, "chatd")},
             "gateway": lambda: {
-                "chatd": self.addresses("chatd"),
-                "presenced": self.addresses("presenced"),
+                "chatd": self.addresses(name, "chatd"),
+                "presenced": self.addresses(name, "presenced"),
                 "public_url": "http://parley.test",
                 "www_dir": ROOT / "gateway" / "www",
                 "media_dir": self.directory / "media"},
@@ -158,10 +194,7 @@ class Stack:
         settings.update(QUICK[kind])
         settings.update(self.settings.get(kind, {}))
         settings.update(self.settings.get(name, {}))
-        secrets = {"redis_url": self.redis.url}
-        if kind == "chatd":
-            secrets["database_url"] = self.postgres.conninfo(
-                "parley_chatd", self.database)
+        secrets = self.store_urls(name)
         secrets.update(self.secrets.get(kind, {}))
         secrets.update(self.secrets.get(name, {}))
         maker = Gateway if kind == "gateway" else Daemon
@@ -199,6 +232,8 @@ class Stack:
                 process.begin_terminate()
             for process in group:
                 process.end_terminate()
+        for relay in self.relays.values():
+            relay.close()
         self.redis.terminate()
         stopped = self.processes() + [self.redis]
         if self.own_postgres:
@@ -207,4 +242,5 @@ class Stack:
         else:
             self.postgres.execute(
                 "postgres", f"DROP DATABASE {self.database} WITH (FORCE)")
-        return self.world.faults_of(stopped)
+        return self.world.faults_of(stopped) + [
+            fault for relay in self.relays.values() for fault in relay.faults]

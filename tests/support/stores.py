@@ -89,9 +89,13 @@ class Postgres(Process):
         poll(answers, "PostgreSQL", 60)
         return self
 
-    def conninfo(self, user, database):
-        return (f"host={HOST} port={self.port} dbname={database} user={user} "
-                f"password={self.password}")
+    @property
+    def address(self):
+        return HOST, self.port
+
+    def conninfo(self, user, database, host=HOST, port=None):
+        return (f"host={host} port={port or self.port} dbname={database} "
+                f"user={user} password={self.password}")
 
     def connect(self, database, user="postgres"):
         return psycopg.connect(self.conninfo(user, database), autocommit=True,
@@ -139,8 +143,15 @@ class Redis(Process):
                          directory / "redis.log")
 
     @property
+    def address(self):
+        return HOST, self.port
+
+    @property
     def url(self):
-        return f"redis://:{self.password}@{HOST}:{self.port}"
+        return self.url_at(*self.address)
+
+    def url_at(self, host, port):
+        return f"redis://:{self.password}@{host}:{port}"
 
     def connect(self):
         return redis.Redis(HOST, self.port, password=self.password,
