@@ -321,10 +321,23 @@ class Connection:
         if self in self.relay.connections:
             self.relay.connections.remove(self)
 
+    async def _reach(self):
+        """A target that is not there yet is waited for; one that stays away is
+        as a refusal, though a late one."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + PATIENCE
+        while True:
+            try:
+                reader, self.target = await self.relay._connect()
+                return reader
+            except OSError:
+                if loop.time() > end:
+                    return None
+            await asyncio.sleep(0.02)
+
     async def _run(self):
-        try:
-            reader, self.target = await self.relay._connect()
-        except OSError:
+        reader = await self._reach()
+        if reader is None:
             self._cut(True)
             return
         self.ways["up"] = _Way(self, "up", self.reader, self.target)
