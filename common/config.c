@@ -330,7 +330,7 @@ check_all(const struct config_table *t)
 static void
 apply(const struct config_entry *e)
 {
-	struct config_value value = { 0, false };
+	struct config_value value = { 0, false, { 0, 0, 0 } };
 	char why[CONFIG_WHY_LEN];
 
 	if (e->row->kind == CONFIG_TEXT) {
@@ -346,6 +346,8 @@ apply(const struct config_entry *e)
 	}
 	if (e->row->kind == CONFIG_BOOL) {
 		*(bool *)e->row->target = value.truth;
+	} else if (e->row->kind == CONFIG_RATE) {
+		*(struct rate *)e->row->target = value.rate;
 	} else {
 		*(int64_t *)e->row->target = value.number;
 	}

@@ -29,6 +29,8 @@ enum config_kind {
 	                  * milliseconds; min..max in ms */
 	CONFIG_BYTES,    /* int64_t; "64k", "20M", "1G" or plain bytes */
 	CONFIG_BOOL,     /* bool; on/off, yes/no, true/false, 1/0 */
+	CONFIG_RATE,     /* struct rate; "50/s burst 500", "10/5m", "off";
+	                  * count and burst within min..max */
 };
 
 enum config_flags {

@@ -65,6 +65,7 @@ kind_word(enum config_kind kind)
 		[CONFIG_MS] = "TIME",
 		[CONFIG_BYTES] = "SIZE",
 		[CONFIG_BOOL] = "on|off",
+		[CONFIG_RATE] = "RATE",
 	};
 
 	return words[kind];
@@ -108,7 +109,8 @@ config_print_help(const struct config_table *t, const char *summary)
 	    "`key = value` in the file that --config names; the key is the\n"
 	    "flag without its dashes in front, with _ for -. Flags win over\n"
 	    "the environment, the environment over the file.\n"
-	    "TIME: 250ms, 5s, 2m, 1h, 30d. SIZE: 512, 64k, 20M, 1G.\n\n",
+	    "TIME: 250ms, 5s, 2m, 1h, 30d. SIZE: 512, 64k, 20M, 1G.\n"
+	    "RATE: 50/s burst 500, 10/5m, 20M/s, off.\n\n",
 	    t->process, summary, t->process, t->process);
 	for (size_t i = 0; i < t->count; i++) {
 		print_row(t->entries[i].row);

@@ -40,7 +40,8 @@ static const struct unit *
 units_of(enum config_kind kind)
 {
 	return kind == CONFIG_MS ? ms_units
-	    : kind == CONFIG_BYTES ? byte_units : no_units;
+	    : kind == CONFIG_BYTES || kind == CONFIG_RATE ? byte_units
+	    : no_units;
 }
 
 /* Digits with an optional unit; all of the text. */
@@ -105,21 +106,52 @@ expected(enum config_kind kind)
 		return "not a size such as 512, 64k, 20M";
 	case CONFIG_BOOL:
 		return "neither on nor off";
+	case CONFIG_RATE:
+		return "not a rate such as 50/s burst 500, 10/5m, off";
 	case CONFIG_TEXT:
 		break;
 	}
 	return "not a text";
 }
 
+static bool
+in_range(const struct config_row *row, int64_t v, char why[CONFIG_WHY_LEN])
+{
+	char min[32], max[32];
+
+	if ((row->min == 0 && row->max == 0) ||
+	    (v >= row->min && v <= row->max)) {
+		return true;
+	}
+	snprintf(why, CONFIG_WHY_LEN, "not in the range %s to %s",
+	    config_number_format(row->kind, row->min, min, sizeof(min)),
+	    config_number_format(row->kind, row->max, max, sizeof(max)));
+	return false;
+}
+
+static bool
+parse_rate(const struct config_row *row, const char *text, struct rate *rate_r,
+    char why[CONFIG_WHY_LEN])
+{
+	if (!rate_parse(text, rate_r)) {
+		snprintf(why, CONFIG_WHY_LEN, "%s", expected(row->kind));
+		return false;
+	}
+	return rate_r->count == 0 || (in_range(row, rate_r->count, why) &&
+	    in_range(row, rate_r->burst, why));
+}
+
 bool
 config_value_parse(const struct config_row *row, const char *text,
     struct config_value *value_r, char why[CONFIG_WHY_LEN])
 {
-	char min[32], max[32];
 	int64_t v;
 
 	if (row->kind == CONFIG_TEXT) {
 		return true;
+	}
+	if (row->kind == CONFIG_RATE) {
+		return parse_rate(row, text, &value_r->rate, why);
 	}
 	if (row->kind == CONFIG_BOOL) {
 		if (!parse_bool(text, &value_r->truth)) {
@@ -133,13 +165,7 @@ config_value_parse(const struct config_row *row, const char *text,
 		snprintf(why, CONFIG_WHY_LEN, "%s", expected(row->kind));
 		return false;
 	}
-	if ((row->min != 0 || row->max != 0) &&
-	    (v < row->min || v > row->max)) {
-		snprintf(why, CONFIG_WHY_LEN, "not in the range %s to %s",
-		    config_number_format(row->kind, row->min, min,
-		    sizeof(min)),
-		    config_number_format(row->kind, row->max, max,
-		    sizeof(max)));
+	if (!in_range(row, v, why)) {
 		return false;
 	}
 	value_r->number = v;

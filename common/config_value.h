@@ -13,12 +13,14 @@
 
 #include "common/attr.h"
 #include "common/config.h"
+#include "common/rate.h"
 
 #define CONFIG_WHY_LEN 160
 
 struct config_value {
 	int64_t number; /* INT, MS, BYTES */
 	bool truth;     /* BOOL */
+	struct rate rate; /* RATE */
 };
 
 /* Reads `text` by the row's kind and bounds. False: `why` says in a few words,

@@ -15,10 +15,12 @@
 #include "common/config.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/rate.h"
 
 static char *text_v, *url_v, *secret_v;
 static int64_t int_v, ms_v, bytes_v;
 static bool bool_v;
+static struct rate rate_v;
 
 static const struct config_row rows[] = {
 	{ "text_v", CONFIG_TEXT, &text_v, "dflt", 0, 0, CONFIG_RELOAD,
@@ -32,6 +34,8 @@ static const struct config_row rows[] = {
 	{ "ms_v", CONFIG_MS, &ms_v, "5s", 0, 0, 0, "a time" },
 	{ "bytes_v", CONFIG_BYTES, &bytes_v, "64k", 1, 1 << 30, 0, "a size" },
 	{ "bool_v", CONFIG_BOOL, &bool_v, "off", 0, 0, 0, "a switch" },
+	{ "rate_v", CONFIG_RATE, &rate_v, "5/s burst 9", 1, 1 << 20,
+	    CONFIG_RELOAD, "a rate" },
 	CONFIG_END,
 };
 
@@ -190,6 +194,48 @@ test_numbers(void **state UNUSED)
 		}
 		config_free();
 	}
+}
+
+static void
+test_rates(void **state UNUSED)
+{
+	static const char wrong[] = "not a rate such as 50/s burst 500, 10/5m, "
+	    "off\n";
+	char *flag = mem_sprintf("--config=%s", file_path);
+
+	assert_int_equal(load(NULL, NULL, NULL), CONFIG_RUN);
+	assert_int_equal(rate_v.count, 5);
+	assert_int_equal(rate_v.period_ms, 1000);
+	assert_int_equal(rate_v.burst, 9);
+	assert_int_equal(load("--rate-v=off", NULL, NULL), CONFIG_RUN);
+	assert_int_equal(rate_v.count, 0);
+	assert_int_equal(load("--rate-v=fast", NULL, NULL), CONFIG_FAILED);
+	assert_non_null(strstr(printed, wrong));
+	assert_int_equal(load("--rate-v=", NULL, NULL), CONFIG_FAILED);
+	assert_non_null(strstr(printed, wrong));
+	assert_int_equal(load("--rate-v=2M/s", NULL, NULL), CONFIG_FAILED);
+	assert_non_null(strstr(printed, "not in the range 1 to 1M\n"));
+	assert_int_equal(load("--rate-v=1/s burst 2M", NULL, NULL),
+	    CONFIG_FAILED);
+	assert_non_null(strstr(printed, "not in the range 1 to 1M\n"));
+	assert_int_equal(load("--help", NULL, NULL), CONFIG_DONE);
+	assert_non_null(strstr(printed, "--rate-v=RATE"));
+	assert_non_null(strstr(printed, "default: 5/s burst 9; range: 1 to 1M; "
+	    "SIGHUP takes a change in the file\n"));
+	assert_true(log_init("chatd", LOG_ERROR, "/dev/null"));
+	write_file("rate_v = 7/m\n");
+	assert_int_equal(load(flag, NULL, NULL), CONFIG_RUN);
+	assert_int_equal(rate_v.period_ms, 60000);
+	write_file("rate_v = 8/h burst 3\n");
+	assert_true(config_reload());
+	assert_int_equal(rate_v.count, 8);
+	assert_int_equal(rate_v.burst, 3);
+	write_file("rate_v = 8/\n");
+	assert_false(config_reload());
+	assert_int_equal(rate_v.count, 8);
+	config_free();
+	log_fini();
+	free(flag);
 }
 
 static void
@@ -354,6 +400,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_rates),
 		cmocka_unit_test(test_precedence),
 		cmocka_unit_test(test_bad_files),
 		cmocka_unit_test(test_secrets),
