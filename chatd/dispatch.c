@@ -31,7 +31,7 @@ struct entry {
 #define ROUTE_TO_presenced(name)
 #define ROUTE_TO_any(name)
 static const struct entry entries[] = {
-#define REQUEST(number, name, family, lane, route, flags) \
+#define REQUEST(number, name, family, lane, route, limit, flags) \
 	{ MSG_##name, handle_##name },
 #define HTTP_CALL(number, name, method, path, lane, flags) \
 	{ MSG_##name, handle_##name },

@@ -14,7 +14,7 @@ typedef void handler_fn(struct request *r);
 #define HANDLER_TO_chatd(name) handler_fn handle_##name;
 #define HANDLER_TO_presenced(name)
 #define HANDLER_TO_any(name)
-#define REQUEST(number, name, family, lane, route, flags) \
+#define REQUEST(number, name, family, lane, route, limit, flags) \
 	handler_fn handle_##name;
 #define HTTP_CALL(number, name, method, path, lane, flags) \
 	handler_fn handle_##name;

@@ -33,7 +33,7 @@
 
 #define OPEN_RULES(name) \
 	static const struct field_rule rules_##name[] = {
-#define REQUEST(number, name, family, lane, route, flags) OPEN_RULES(name)
+#define REQUEST(number, name, family, lane, route, limit, flags) OPEN_RULES(name)
 #define HTTP_CALL(number, name, method, path, lane, flags) OPEN_RULES(name)
 #define FIELD(name, ident, path, kind, max, flags) { path, kind, max, flags },
 #define END(name) { NULL, 0, 0, 0 } };
@@ -50,7 +50,7 @@
 #define END(name) \
 	_Static_assert((int)FIELD_COUNT_##name <= CONTRACT_FIELDS_MAX, \
 	    "raise CONTRACT_FIELDS_MAX");
-#define REQUEST(number, name, family, lane, route, flags)
+#define REQUEST(number, name, family, lane, route, limit, flags)
 #define HTTP_CALL(number, name, method, path, lane, flags)
 #define CALL(number, name, from, to, lane, flags)
 #include "common/contract.def"
@@ -64,7 +64,7 @@
 #define END(name)
 
 enum row_index {
-#define REQUEST(number, name, family, lane, route, flags) ROW_##name,
+#define REQUEST(number, name, family, lane, route, limit, flags) ROW_##name,
 #define HTTP_CALL(number, name, method, path, lane, flags) ROW_##name,
 #define CALL(number, name, from, to, lane, flags) ROW_CALL_##name,
 #include "common/contract.def"
@@ -75,7 +75,7 @@ enum row_index {
 };
 
 static const struct contract_row rows[ROW_COUNT] = {
-#define REQUEST(number, name, family, lane, route, flags) \
+#define REQUEST(number, name, family, lane, route, limit, flags) \
 	{ MSG_##name, ROW_REQUEST, #name, lane, route, flags, rules_##name },
 #define HTTP_CALL(number, name, method, path, lane, flags) \
 	{ MSG_##name, ROW_HTTP, #name, lane, USER, flags, rules_##name },
@@ -91,7 +91,7 @@ static const struct {
 	size_t len;
 	enum row_index row;
 } requests[] = {
-#define REQUEST(number, name, family, lane, route, flags) \
+#define REQUEST(number, name, family, lane, route, limit, flags) \
 	{ sizeof(#name) - 1, ROW_##name },
 #define HTTP_CALL(number, name, method, path, lane, flags)
 #define CALL(number, name, from, to, lane, flags)
@@ -120,7 +120,7 @@ contract_row(unsigned kind)
 {
 	/* Two rows of one number do not compile. */
 	switch (kind) {
-#define REQUEST(number, name, family, lane, route, flags) \
+#define REQUEST(number, name, family, lane, route, limit, flags) \
 	case number: \
 		return &rows[ROW_##name];
 #define HTTP_CALL(number, name, method, path, lane, flags) \
@@ -135,6 +135,24 @@ contract_row(unsigned kind)
 #undef CALL
 	default:
 		return NULL;
+	}
+}
+
+enum limit
+contract_limit(enum msg_kind kind)
+{
+	switch ((unsigned)kind) {
+#define REQUEST(number, name, family, lane, route, limit, flags) \
+	case number: \
+		return LIMIT_##limit;
+#define HTTP_CALL(number, name, method, path, lane, flags)
+#define CALL(number, name, from, to, lane, flags)
+#include "common/contract.def"
+#undef REQUEST
+#undef HTTP_CALL
+#undef CALL
+	default:
+		return LIMIT_NONE;
 	}
 }
 

@@ -16,7 +16,8 @@
 /* MSG_open_chat ... and the kinds of CALL rows: the envelope's `kind`. */
 enum msg_kind {
 	MSG_NONE = 0,
-#define REQUEST(number, name, family, lane, route, flags) MSG_##name = number,
+#define REQUEST(number, name, family, lane, route, limit, flags) \
+	MSG_##name = number,
 #define HTTP_CALL(number, name, method, path, lane, flags) MSG_##name = number,
 #define CALL(number, name, from, to, lane, flags) CALL_##name = number,
 #define FIELD(name, ident, path, kind, max, flags)
@@ -32,7 +33,8 @@ enum msg_kind {
 };
 
 /* Index of each field in its request's rules: FIELD_send_message_content. */
-#define REQUEST(number, name, family, lane, route, flags) enum field_##name {
+#define REQUEST(number, name, family, lane, route, limit, flags) \
+	enum field_##name {
 #define HTTP_CALL(number, name, method, path, lane, flags) enum field_##name {
 #define FIELD(name, ident, path, kind, max, flags) FIELD_##name##_##ident,
 #define END(name) FIELD_COUNT_##name };
@@ -59,6 +61,19 @@ enum lane {
 enum route {
 	ROUTE_USER,
 	ROUTE_CHAT,
+};
+
+/* By which of its user's rates a request counts. */
+enum limit {
+	LIMIT_NONE,
+	LIMIT_SENDS,
+	LIMIT_READS,
+	LIMIT_SEARCHES,
+	LIMIT_CHANGES,
+	LIMIT_TYPING,
+	LIMIT_UPLOADS,      /* HTTP: requests that bring a file */
+	LIMIT_UPLOAD_BYTES,
+	LIMIT_COUNT,
 };
 
 enum row_class {
@@ -119,6 +134,8 @@ enum message_format {
 const struct contract_row *contract_request(const char *type, size_t len);
 /* The row of an envelope kind; NULL when there is none. */
 const struct contract_row *contract_row(unsigned kind);
+/* Of a REQUEST; LIMIT_NONE for all others. */
+enum limit contract_limit(enum msg_kind kind);
 /* Row i of all rows, in table order; NULL past the end. */
 const struct contract_row *contract_row_at(size_t i);
 

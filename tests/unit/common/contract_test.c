@@ -146,6 +146,24 @@ test_errors(void **state UNUSED)
 	assert_false(err_is_passing(ERR_RATE_LIMITED));
 }
 
+/* Each request has a rate but the one that must never be refused. */
+static void
+test_limits(void **state)
+{
+	const struct contract_row *row;
+
+	(void)state;
+	assert_int_equal(contract_limit(MSG_send_message), LIMIT_SENDS);
+	assert_int_equal(contract_limit(MSG_sync), LIMIT_READS);
+	assert_int_equal(contract_limit(MSG_search_people), LIMIT_SEARCHES);
+	assert_int_equal(contract_limit(MSG_create_group), LIMIT_CHANGES);
+	assert_int_equal(contract_limit(MSG_typing), LIMIT_TYPING);
+	for (size_t i = 0; (row = contract_row_at(i)) != NULL; i++) {
+		assert_int_equal(contract_limit(row->kind) == LIMIT_NONE,
+		    row->class != ROW_REQUEST || row->kind == MSG_logout);
+	}
+}
+
 int
 main(void)
 {
@@ -155,6 +173,7 @@ main(void)
 		cmocka_unit_test(test_lookup),
 		cmocka_unit_test(test_formats),
 		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
