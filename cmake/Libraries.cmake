@@ -11,6 +11,7 @@ pkg_check_modules(HIREDIS REQUIRED IMPORTED_TARGET hiredis>=0.14)
 pkg_check_modules(LWS REQUIRED IMPORTED_TARGET libwebsockets>=4.1.6)
 # The gateway's alone; earlier ones sign what S3 refuses.
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl>=7.88)
+pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET openssl>=3.0)
 pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq>=15)
 
 # NNG ships a CMake config and no pkg-config file.

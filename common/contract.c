@@ -28,6 +28,10 @@
 #define REQUIRED FIELD_REQUIRED
 #define NULLABLE FIELD_NULLABLE
 #define SOFT FIELD_SOFT
+#define FROM_gateway PROCESS_GATEWAY
+#define FROM_chatd PROCESS_CHATD
+#define FROM_presenced PROCESS_PRESENCED
+#define FROM_any PROCESS_ANY
 
 /* ---- field rules -------------------------------------------------------- */
 
@@ -76,11 +80,13 @@ enum row_index {
 
 static const struct contract_row rows[ROW_COUNT] = {
 #define REQUEST(number, name, family, lane, route, limit, flags) \
-	{ MSG_##name, ROW_REQUEST, #name, lane, route, flags, rules_##name },
+	{ MSG_##name, ROW_REQUEST, #name, lane, route, flags, \
+	    PROCESS_GATEWAY, rules_##name },
 #define HTTP_CALL(number, name, method, path, lane, flags) \
-	{ MSG_##name, ROW_HTTP, #name, lane, USER, flags, rules_##name },
+	{ MSG_##name, ROW_HTTP, #name, lane, USER, flags, PROCESS_GATEWAY, \
+	    rules_##name },
 #define CALL(number, name, from, to, lane, flags) \
-	{ CALL_##name, ROW_CALL, #name, lane, USER, flags, NULL },
+	{ CALL_##name, ROW_CALL, #name, lane, USER, flags, FROM_##from, NULL },
 #include "common/contract.def"
 #undef REQUEST
 #undef HTTP_CALL

@@ -82,6 +82,14 @@ enum row_class {
 	ROW_CALL,
 };
 
+/* Which processes may make a call: a set. */
+enum process_bits {
+	PROCESS_GATEWAY = 1,
+	PROCESS_CHATD = 2,
+	PROCESS_PRESENCED = 4,
+	PROCESS_ANY = 7,
+};
+
 enum row_flags {
 	ROW_IDEMPOTENT = 1,
 	ROW_FRAMES = 2,
@@ -118,6 +126,7 @@ struct contract_row {
 	enum lane lane;
 	enum route route;
 	unsigned flags;
+	unsigned from;                   /* PROCESS_ bits of the callers */
 	const struct field_rule *fields; /* up to path NULL; NULL for calls */
 };
 

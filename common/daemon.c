@@ -319,6 +319,7 @@ static int
 load_settings(int argc, char **argv)
 {
 	const struct config_row *tables[] = { common_rows, d.spec->rows, NULL };
+	char why[DAEMON_WHY_LEN];
 	enum config_action action;
 	enum log_level level;
 
@@ -332,6 +333,10 @@ load_settings(int argc, char **argv)
 	if (!parse_level(d.log_level, &level)) {
 		fprintf(stderr, "%s: setting log_level=%s: none of error, warn,"
 		    " info, debug\n", d.spec->name, d.log_level);
+		return 2;
+	}
+	if (d.spec->check != NULL && !d.spec->check(why)) {
+		fprintf(stderr, "%s: %s\n", d.spec->name, why);
 		return 2;
 	}
 	if (action == CONFIG_CHECKED) {

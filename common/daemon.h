@@ -27,6 +27,9 @@
 #include "common/attr.h"
 #include "common/config.h"
 
+/* Room for a reason not to start. */
+#define DAEMON_WHY_LEN 512
+
 struct daemon_spec {
 	const char *name;    /* "chatd" */
 	const char *summary; /* one line for --help */
@@ -44,6 +47,9 @@ struct daemon_spec {
 	void (*fini)(void);
 	void (*reload)(void); /* may be NULL */
 	void (*dump)(void);   /* may be NULL */
+	/* Looks at settings and files as --check-config does too, which tells
+	 * the reason by `why` (DAEMON_WHY_LEN). May be NULL. */
+	bool (*check)(char *why);
 	/* Early exit modes: after settings and log, before init. Returns -1 to
 	 * go on, else the exit status (`chatd --migrate-only`). May be NULL. */
 	int (*preflight)(void);
