@@ -1,11 +1,17 @@
--- Pages of the past: get_messages, sync, typing, search.
+-- Pages of the past: get_messages, sync, typing, search. Lookups by a pair of ids
+-- stand in a LATERAL with LIMIT 1: see messages.sql.
 
 -- name: history_chats
 -- Which of $2 the user $1 is a member of (by place), and how far they go.
 SELECT i.ord, c.last_seq
 FROM unnest($2::uuid[]) WITH ORDINALITY AS i (id, ord)
-JOIN members me ON me.chat_id = i.id AND me.user_id = $1::uuid
-JOIN chats c ON c.id = i.id
+CROSS JOIN LATERAL (
+	SELECT FROM members x
+	WHERE x.chat_id = i.id AND x.user_id = $1::uuid LIMIT 1
+) me
+CROSS JOIN LATERAL (
+	SELECT x.last_seq FROM chats x WHERE x.id = i.id LIMIT 1
+) c
 ORDER BY i.ord
 
 -- name: history_newer
@@ -15,7 +21,10 @@ SELECT m.id, m.chat_id, m.seq, m.sender_id, m.front_msg_id, m.format,
        m.content, m.filename, m.created_at, m.updated_at, m.deleted_at,
        s.username, s.name, s.avatar_url, k.nickname
 FROM unnest($2::uuid[], $3::bigint[]) WITH ORDINALITY AS i (id, after_seq, ord)
-JOIN members me ON me.chat_id = i.id AND me.user_id = $1::uuid
+CROSS JOIN LATERAL (
+	SELECT FROM members x
+	WHERE x.chat_id = i.id AND x.user_id = $1::uuid LIMIT 1
+) me
 CROSS JOIN LATERAL (
 	SELECT * FROM (
 		SELECT p.*, sum(octet_length(p.content)) OVER (ORDER BY p.seq)
@@ -29,7 +38,10 @@ CROSS JOIN LATERAL (
 	WHERE p.before_bytes < $5::bigint
 ) m
 LEFT JOIN users s ON s.id = m.sender_id
-LEFT JOIN contacts k ON k.owner_id = $1::uuid AND k.user_id = m.sender_id
+LEFT JOIN LATERAL (
+	SELECT c.nickname FROM contacts c
+	WHERE c.owner_id = $1::uuid AND c.user_id = m.sender_id LIMIT 1
+) k ON true
 ORDER BY i.ord, m.seq
 
 -- name: typing_members
@@ -37,8 +49,11 @@ ORDER BY i.ord, m.seq
 -- member.
 SELECT i.ord, x.user_id
 FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS i (chat_id, user_id, ord)
-JOIN members me ON me.chat_id = i.chat_id AND me.user_id = i.user_id
-JOIN members x ON x.chat_id = i.chat_id
+CROSS JOIN LATERAL (
+	SELECT m.chat_id FROM members m
+	WHERE m.chat_id = i.chat_id AND m.user_id = i.user_id LIMIT 1
+) me
+JOIN members x ON x.chat_id = me.chat_id
 ORDER BY i.ord
 
 -- name: search_access

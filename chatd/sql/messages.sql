@@ -1,4 +1,9 @@
 -- Sends and receipts. Each unit here begins with chats_lock.
+--
+-- Rows that are looked up by a pair of ids stand in a LATERAL with LIMIT 1. In a
+-- plain join the planner may take the first id from one place and the second as a
+-- filter behind it, which costs it the same as long as it believes the table
+-- small, and then reads all that a sender ever wrote for each send.
 
 -- name: messages_insert
 -- One batch of sends, in the order they came. Who is no member, and whose
@@ -14,9 +19,15 @@ WITH fresh AS MATERIALIZED (
 		AS i (id, chat_id, sender_id, front_msg_id, format, content,
 		filename, ord)
 	JOIN chats c ON c.id = i.chat_id
-	JOIN members me ON me.chat_id = i.chat_id AND me.user_id = i.sender_id
-	LEFT JOIN messages earlier ON earlier.sender_id = i.sender_id
-		AND earlier.front_msg_id = i.front_msg_id
+	CROSS JOIN LATERAL (
+		SELECT FROM members x
+		WHERE x.chat_id = i.chat_id AND x.user_id = i.sender_id LIMIT 1
+	) me
+	LEFT JOIN LATERAL (
+		SELECT m.id FROM messages m
+		WHERE m.sender_id = i.sender_id
+			AND m.front_msg_id = i.front_msg_id LIMIT 1
+	) earlier ON true
 	WHERE earlier.id IS NULL
 ), stored AS (
 	INSERT INTO messages (chat_id, seq, id, sender_id, front_msg_id, format,
@@ -46,9 +57,15 @@ SELECT i.ord, m.id = i.id AS fresh, m.id, m.chat_id, m.seq, m.created_at,
        s.username, s.name, s.avatar_url
 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) WITH ORDINALITY
 	AS i (id, sender_id, front_msg_id, ord)
-JOIN messages m ON m.sender_id = i.sender_id
-	AND m.front_msg_id = i.front_msg_id
-JOIN users s ON s.id = m.sender_id
+CROSS JOIN LATERAL (
+	SELECT * FROM messages m
+	WHERE m.sender_id = i.sender_id AND m.front_msg_id = i.front_msg_id
+	LIMIT 1
+) m
+CROSS JOIN LATERAL (
+	SELECT u.username, u.name, u.avatar_url FROM users u
+	WHERE u.id = i.sender_id LIMIT 1
+) s
 ORDER BY i.ord
 
 -- name: messages_recipients
@@ -57,8 +74,11 @@ SELECT x.chat_id, x.user_id, x.joined_seq, x.delivered_seq, x.read_seq
 FROM (
 	SELECT DISTINCT m.chat_id
 	FROM unnest($1::uuid[], $2::uuid[]) AS i (sender_id, front_msg_id)
-	JOIN messages m ON m.sender_id = i.sender_id
-		AND m.front_msg_id = i.front_msg_id
+	CROSS JOIN LATERAL (
+		SELECT m.chat_id FROM messages m
+		WHERE m.sender_id = i.sender_id
+			AND m.front_msg_id = i.front_msg_id LIMIT 1
+	) m
 ) t
 JOIN members x ON x.chat_id = t.chat_id
 ORDER BY x.chat_id, x.user_id
@@ -67,13 +87,19 @@ ORDER BY x.chat_id, x.user_id
 -- What members call the senders, where they gave them a nickname.
 SELECT DISTINCT k.owner_id, k.user_id, k.nickname
 FROM (
-	SELECT DISTINCT m.chat_id, m.sender_id
+	SELECT DISTINCT m.chat_id, i.sender_id
 	FROM unnest($1::uuid[], $2::uuid[]) AS i (sender_id, front_msg_id)
-	JOIN messages m ON m.sender_id = i.sender_id
-		AND m.front_msg_id = i.front_msg_id
+	CROSS JOIN LATERAL (
+		SELECT m.chat_id FROM messages m
+		WHERE m.sender_id = i.sender_id
+			AND m.front_msg_id = i.front_msg_id LIMIT 1
+	) m
 ) t
 JOIN members x ON x.chat_id = t.chat_id
-JOIN contacts k ON k.owner_id = x.user_id AND k.user_id = t.sender_id
+CROSS JOIN LATERAL (
+	SELECT c.owner_id, c.user_id, c.nickname FROM contacts c
+	WHERE c.owner_id = x.user_id AND c.user_id = t.sender_id LIMIT 1
+) k
 WHERE k.nickname IS NOT NULL
 ORDER BY k.owner_id, k.user_id
 
@@ -168,9 +194,11 @@ WITH me AS MATERIALIZED (
 	WHERE x.chat_id = $1::uuid AND x.user_id = $2::uuid
 ), own AS MATERIALIZED (
 	SELECT me.*, CASE WHEN me.upto = me.last_seq OR me.own_unread = 0 THEN 0
-	       ELSE (SELECT count(*)::integer FROM messages m
+	       ELSE (SELECT count(*)::integer FROM (
+	           SELECT m.sender_id FROM messages m
 	           WHERE m.chat_id = me.chat_id AND m.seq > me.upto
-	           AND m.sender_id = me.user_id) END AS own_left
+	           ORDER BY m.seq OFFSET 0) m
+	           WHERE m.sender_id = me.user_id) END AS own_left
 	FROM me
 ), moved AS (
 	UPDATE members x
