@@ -341,6 +341,12 @@ dispatch_drain(struct dispatch *d)
 	rpc_server_drain(d->server);
 }
 
+bool
+dispatch_drained(const struct dispatch *d)
+{
+	return d->pending == 0 && rpc_server_drained(d->server);
+}
+
 size_t
 dispatch_pending(const struct dispatch *d)
 {

@@ -8,6 +8,7 @@
 #ifndef CHATD_DISPATCH_H
 #define CHATD_DISPATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/attr.h"
@@ -20,6 +21,8 @@ MUST_CHECK struct dispatch *dispatch_new(struct service *svc,
     const char *listen, size_t in_flight_max);
 /* Callers are turned away from now on. */
 void dispatch_drain(struct dispatch *d);
+/* After dispatch_drain: all is answered and the callers have left. */
+bool dispatch_drained(const struct dispatch *d);
 /* Requests not yet answered. */
 size_t dispatch_pending(const struct dispatch *d);
 /* All requests must have been answered. */

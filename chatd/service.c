@@ -172,7 +172,7 @@ static void
 on_drain(uv_timer_t *t)
 {
 	(void)t;
-	if (db_settle(svc.db) && dispatch_pending(svc.dispatch) == 0 &&
+	if (db_settle(svc.db) && dispatch_drained(svc.dispatch) &&
 	    passwords_pending(svc.passwords) == 0 &&
 	    db_pending(svc.db) == 0 && events_settled(svc.events)) {
 		timer_close(&drain_timer);

@@ -9,7 +9,9 @@
  * rendezvous hashing of the call's route key and the best one that is up is
  * taken. A peer is up once it answered `hello` on its present connection, which
  * also tells its clock (deadlines are given in the callee's monotonic time) and
- * refuses other envelope versions. Calls wait, bounded, while no peer is up. An
+ * refuses other envelope versions; then it is asked `going`, which it answers
+ * when it is about to end: it gets no more calls, and once those it has are
+ * answered the connection is given up. Calls wait, bounded, while no peer is up. An
  * attempt that fails or takes longer than attempt_ms is repeated at the next
  * peer if the call is idempotent; when timeout_ms is over, the callback gets
  * ERR_UNAVAILABLE.
@@ -118,9 +120,14 @@ typedef void rpc_handler_fn(void *arg, struct rpc_in *in);
  * answered ERR_OVERLOADED. */
 MUST_CHECK struct rpc_server *rpc_server_new(uv_loop_t *loop, const char *url,
     size_t in_flight_max, rpc_handler_fn *fn, void *arg);
-/* From now on new frames are answered ERR_DRAINING, unexecuted: callers turn to
- * another process. */
+/* From now on new frames are answered ERR_DRAINING, unexecuted, and callers are
+ * told to turn to another process and to hang up. */
 void rpc_server_drain(struct rpc_server *s);
+/* After rpc_server_drain: whether all is answered, and every caller has the
+ * answers and hung up, or did not within 2 s. To be asked now and then. */
+bool rpc_server_drained(const struct rpc_server *s);
+/* Connections of callers. */
+size_t rpc_server_callers(const struct rpc_server *s);
 size_t rpc_server_in_flight(const struct rpc_server *s);
 /* Ends listening. Frames still with the handler get no answer, but stay valid
  * until their rpc_reply, which releases the rest. */

@@ -123,6 +123,9 @@ take_answer(struct rpc_client *c, struct slot *s, const struct frame *f)
 	if (call == NULL || call->place != CALL_SENT || call->slot != s) {
 		return;
 	}
+	if (status == ERR_DRAINING) {
+		client_peer_goes(c, s->peer);
+	}
 	if (status == ERR_OVERLOADED && c->peers_up < 2) {
 		call_finish(c, call, status, f);
 	} else if (try_elsewhere(call, status)) {

@@ -92,8 +92,35 @@ take_hello(struct rpc_client *c, struct slot *s)
 	if (p->state == PEER_UP && before != PEER_UP) {
 		log_info("peer_up", "service=%s addr=%s", c->service, p->url);
 	}
+	if (p->state == PEER_UP) {
+		peer_send_going(p);
+	}
 	client_tick_start(c);
 	client_peers_changed(c);
+}
+
+void
+client_peer_goes(struct rpc_client *c, struct peer *p)
+{
+	if (p->state == PEER_UP || p->state == PEER_HELLO) {
+		peer_set_going(p);
+		calls_requeue(c, p);
+		client_peers_changed(c);
+	}
+}
+
+static void
+take_going(struct rpc_client *c, struct slot *s)
+{
+	struct peer *p = s->peer;
+
+	if (peer_take_going(s)) {
+		client_peer_goes(c, p);
+	} else if (s->result != 0 && p->state == PEER_UP) {
+		/* Asked on a connection that is gone; there is a new one. */
+		peer_send_going(p);
+	}
+	peer_slot_done(s);
 }
 
 static void
@@ -150,11 +177,18 @@ on_post(void *arg, struct inbox_item *item)
 		return;
 	}
 	s = CONTAINER_OF(post, struct slot, post);
-	if (s->is_hello) {
+	switch (s->role) {
+	case SLOT_HELLO:
 		take_hello(c, s);
-	} else {
+		break;
+	case SLOT_GOING:
+		take_going(c, s);
+		break;
+	default:
 		batch_take(c, s);
+		break;
 	}
+	peer_leave(s->peer);
 }
 
 /* ---- time --------------------------------------------------------------- */

@@ -111,6 +111,8 @@ void batch_take(struct rpc_client *c, struct slot *s);
 /* ---- rpc_client.c ------------------------------------------------------- */
 
 void client_tick_start(struct rpc_client *c);
+/* The peer said that it ends: it gets no more calls. */
+void client_peer_goes(struct rpc_client *c, struct peer *p);
 /* After any change of a peer's state. */
 void client_peers_changed(struct rpc_client *c);
 

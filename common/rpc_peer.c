@@ -25,6 +25,7 @@ static const unsigned lane_slots[LANE_COUNT] = { 8, 16, 16 };
 struct pipe_note {
 	struct rpc_post post;
 	struct peer *peer; /* borrowed: outlives its socket's callbacks */
+	nng_pipe pipe;
 	bool added;
 };
 
@@ -79,9 +80,9 @@ on_pipe(nng_pipe pipe, nng_pipe_ev ev, void *arg)
 	struct peer *p = arg;
 	struct pipe_note *note = mem_zalloc(sizeof(*note));
 
-	(void)pipe;
 	handoff_take(&p->handoff);
 	note->post.kind = POST_PIPE;
+	note->pipe = pipe;
 	note->peer = p;
 	note->added = ev == NNG_PIPE_EV_ADD_POST;
 	if (!inbox_post(p->inbox, &note->post.item)) {
@@ -91,42 +92,47 @@ on_pipe(nng_pipe pipe, nng_pipe_ev ev, void *arg)
 }
 
 static int
+slot_open(struct peer *p, enum slot_role role, enum lane lane)
+{
+	struct slot *s = &p->slots[p->slots_len];
+	int rv;
+
+	s->peer = p;
+	s->post.kind = POST_SLOT;
+	s->lane = lane;
+	s->role = role;
+	list_init(&s->idle);
+	rv = nng_aio_alloc(&s->aio, on_slot_aio, s);
+	if (rv != 0) {
+		return rv;
+	}
+	p->slots_len++;
+	rv = nng_ctx_open(&s->ctx, p->socket);
+	if (rv == 0 && role == SLOT_CALLS) {
+		list_push_back(&p->idle[lane], &s->idle);
+	}
+	return rv;
+}
+
+static int
 slots_open(struct peer *p)
 {
-	size_t n = 1;
-	size_t at = 0;
+	size_t n = 2;
+	int rv = 0;
 
 	for (int lane = 0; lane < LANE_COUNT; lane++) {
 		n += lane_slots[lane];
 	}
 	p->slots = mem_zalloc(n * sizeof(*p->slots));
-	for (int lane = 0; lane <= LANE_COUNT; lane++) {
-		unsigned count = lane < LANE_COUNT ? lane_slots[lane] : 1;
-
-		for (unsigned i = 0; i < count; i++, at++) {
-			struct slot *s = &p->slots[at];
-			int rv;
-
-			s->peer = p;
-			s->post.kind = POST_SLOT;
-			s->lane = lane < LANE_COUNT ? (enum lane)lane : 0;
-			s->is_hello = lane == LANE_COUNT;
-			list_init(&s->idle);
-			rv = nng_aio_alloc(&s->aio, on_slot_aio, s);
-			if (rv != 0) {
-				return rv;
-			}
-			p->slots_len = at + 1;
-			rv = nng_ctx_open(&s->ctx, p->socket);
-			if (rv != 0) {
-				return rv;
-			}
-			if (!s->is_hello) {
-				list_push_back(&p->idle[lane], &s->idle);
-			}
+	for (int lane = 0; lane < LANE_COUNT; lane++) {
+		for (unsigned i = 0; i < lane_slots[lane] && rv == 0; i++) {
+			rv = slot_open(p, SLOT_CALLS, (enum lane)lane);
 		}
 	}
-	return 0;
+	if (rv == 0) {
+		rv = slot_open(p, SLOT_HELLO, 0);
+	}
+	return rv == 0 ? slot_open(p, SLOT_GOING, 0) : rv;
 }
 
 static int
@@ -204,13 +210,24 @@ peer_close(struct peer *p)
 	p->state = PEER_DOWN;
 }
 
+static bool
+slot_busy(const struct slot *s)
+{
+	switch (s->role) {
+	case SLOT_HELLO:
+		return s->peer->hello_busy;
+	case SLOT_GOING:
+		return s->peer->going_busy;
+	default:
+		return !list_linked(&s->idle);
+	}
+}
+
 bool
 peer_idle(const struct peer *p)
 {
 	for (size_t i = 0; i < p->slots_len; i++) {
-		const struct slot *s = &p->slots[i];
-
-		if (s->is_hello ? p->hello_busy : !list_linked(&s->idle)) {
+		if (slot_busy(&p->slots[i])) {
 			return false;
 		}
 	}
@@ -268,22 +285,70 @@ peer_send(struct slot *s, struct buf *b, int64_t timeout_ms)
 	nng_ctx_send(s->ctx, s->aio);
 }
 
+static void
+send_bare(struct slot *s, enum msg_kind kind, int64_t timeout_ms)
+{
+	struct buf b = BUF_INIT;
+	struct frame f = { .kind = (uint16_t)kind };
+
+	envelope_begin(&b);
+	envelope_add(&b, &f);
+	peer_send(s, &b, timeout_ms);
+	buf_fini(&b);
+}
+
 void
 peer_send_hello(struct peer *p, int64_t timeout_ms)
 {
-	struct slot *s = &p->slots[p->slots_len - 1];
-	struct buf b = BUF_INIT;
-	struct frame f = { .kind = CALL_hello };
-
 	if (p->hello_busy) {
 		return;
 	}
 	p->hello_busy = true;
 	p->hello_sent_ms = clock_mono_ms();
-	envelope_begin(&b);
-	envelope_add(&b, &f);
-	peer_send(s, &b, timeout_ms);
-	buf_fini(&b);
+	send_bare(&p->slots[p->slots_len - 2], CALL_hello, timeout_ms);
+}
+
+void
+peer_send_going(struct peer *p)
+{
+	if (!p->going_busy) {
+		p->going_busy = true;
+		send_bare(&p->slots[p->slots_len - 1], CALL_going,
+		    NNG_DURATION_INFINITE);
+	}
+}
+
+bool
+peer_take_going(struct slot *s)
+{
+	struct peer *p = s->peer;
+	struct rd r;
+	struct frame f;
+	unsigned count;
+	unsigned version;
+
+	p->going_busy = false;
+	/* Another status: it does not know the question, or too many ask. Then
+	 * its answers to calls will tell. */
+	return s->result == 0 && envelope_open(nng_msg_body(s->reply),
+	    nng_msg_len(s->reply), &r, &count, &version) == ERR_OK &&
+	    count == 1 && envelope_next(&r, &f) == ERR_OK &&
+	    f.kind == CALL_going && f.status == ERR_OK;
+}
+
+void
+peer_set_going(struct peer *p)
+{
+	log_info("peer_going", "service=%s addr=%s", p->service, p->url);
+	p->state = PEER_GOING;
+}
+
+void
+peer_leave(struct peer *p)
+{
+	if (p->state == PEER_GOING && p->open && peer_idle(p)) {
+		nng_pipe_close(p->pipe);
+	}
 }
 
 static void
@@ -339,7 +404,7 @@ peer_take_hello(struct slot *s)
 		p->clock_ahead = (int64_t)mono -
 		    (int64_t)(p->hello_sent_ms + (now - p->hello_sent_ms) / 2);
 		p->timeouts = 0;
-		if (p->pipes > 0) {
+		if (p->pipes > 0 && p->state == PEER_HELLO) {
 			p->state = PEER_UP;
 			p->was_up = true;
 		}
@@ -360,6 +425,9 @@ peer_take_pipe(struct peer *p, struct rpc_post *post)
 	struct pipe_note *note = CONTAINER_OF(post, struct pipe_note, post);
 	bool added = note->added;
 
+	if (added) {
+		p->pipe = note->pipe;
+	}
 	free(note);
 	if (added) {
 		p->pipes++;
@@ -385,7 +453,7 @@ peer_slot_done(struct slot *s)
 		s->reply = NULL;
 	}
 	s->count = 0;
-	if (!s->is_hello) {
+	if (s->role == SLOT_CALLS) {
 		list_push_back(&s->peer->idle[s->lane], &s->idle);
 	}
 }
@@ -396,7 +464,7 @@ peer_abort(struct peer *p)
 	for (size_t i = 0; i < p->slots_len; i++) {
 		struct slot *s = &p->slots[i];
 
-		if (s->is_hello ? p->hello_busy : !list_linked(&s->idle)) {
+		if (slot_busy(s)) {
 			nng_aio_abort(s->aio, NNG_ECONNRESET);
 		}
 	}

@@ -7,6 +7,8 @@
  *     ^                   | ^               |  an attempt timed out: HELLO again
  *     +---pipe removed----+ +---------------+
  *                         +--other version--> REFUSED (until the pipe goes)
+ *   UP, HELLO --it says that it ends--> GOING (until its last answer is here;
+ *                                       then we hang up: DOWN)
  *
  * Loop's thread only; NNG's threads fill a slot or a note and post it.
  *
@@ -35,6 +37,7 @@ enum peer_state {
 	PEER_HELLO,   /* connected, or suspect: hello is asked */
 	PEER_UP,      /* may be given calls */
 	PEER_REFUSED, /* speaks another envelope version */
+	PEER_GOING,   /* about to end: owes answers, gets no more calls */
 };
 
 /* What was posted to the client's inbox. */
@@ -50,13 +53,19 @@ struct rpc_post {
 
 struct peer;
 
+enum slot_role {
+	SLOT_CALLS,
+	SLOT_HELLO,
+	SLOT_GOING, /* answered when the peer is about to end */
+};
+
 /* One NNG context: carries one batch at a time. */
 struct slot {
 	struct rpc_post post;
 	struct peer *peer;   /* borrowed */
 	struct list idle;    /* link in the peer's idle list of its lane */
 	enum lane lane;
-	bool is_hello;
+	enum slot_role role;
 	nng_ctx ctx;
 	nng_aio *aio;        /* owned */
 	struct handoff handoff; /* between the loop and NNG's thread */
@@ -86,7 +95,9 @@ struct peer {
 	uint64_t hello_sent_ms;
 	uint64_t hello_next_ms; /* when to ask again */
 	bool hello_busy;
-	struct slot *slots;    /* owned: all lanes, then hello's */
+	bool going_busy;       /* it was asked to tell its end */
+	nng_pipe pipe;         /* the last one that came */
+	struct slot *slots;    /* owned: all lanes, then hello's, going's */
 	size_t slots_len;
 	struct list idle[LANE_COUNT];
 	struct list queue[LANE_COUNT]; /* calls placed here, not yet sent */
@@ -115,6 +126,13 @@ void peer_send_hello(struct peer *p, int64_t timeout_ms);
 void peer_take_hello(struct slot *s);
 /* After a POST_PIPE: the connection's new state. True when it went away. */
 bool peer_take_pipe(struct peer *p, struct rpc_post *post);
+/* Asks to be told the peer's end, unless that is asked already. */
+void peer_send_going(struct peer *p);
+/* Takes the answer to it. True: the peer is about to end. */
+bool peer_take_going(struct slot *s);
+void peer_set_going(struct peer *p);
+/* Hangs up on a going peer that owes us nothing more. */
+void peer_leave(struct peer *p);
 /* Puts the slot back on the idle list and drops its reply. */
 void peer_slot_done(struct slot *s);
 /* Fails all batches in flight at once. */

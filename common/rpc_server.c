@@ -6,8 +6,10 @@
  *      ^                                                        | last one
  *      +--------------------- SEND (NNG) <----------------------+
  *
- * Contexts are the bound on batches at work; further ones wait in NNG and the
- * kernel, which slows their senders. Loop's thread, except on_ctx_aio.
+ * The end: callers that asked `going` are told, take their calls elsewhere, wait
+ * for the answers that are due and hang up; new connections are refused. So no
+ * call is cut off between its caller and us. Who does not know `going` is told
+ * ERR_DRAINING call by call, and hung up on after a while.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,134 +19,21 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/handoff.h"
-#include "common/inbox.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/metrics.h"
-#include "common/rpc.h"
 #include "common/rpc_limits.h"
+#include "common/rpc_server_int.h"
 
-#define CONTEXTS 256
 #define VERSION_LOG_EVERY_MS 10000
-
-struct rpc_server;
-
-enum work_phase {
-	WORK_RECEIVING, /* with NNG */
-	WORK_AT_WORK,   /* with the loop */
-	WORK_SENDING,   /* with NNG */
-};
-
-struct work {
-	struct inbox_item item;
-	struct rpc_server *server; /* borrowed */
-	nng_ctx ctx;
-	nng_aio *aio;              /* owned */
-	struct handoff handoff;    /* between the loop and NNG's thread */
-	enum work_phase phase;
-	int result;
-	nng_msg *msg;              /* owned while at work: bodies point into it */
-	unsigned open;             /* frames not answered, +1 while dispatching */
-	struct buf reply;
-};
+/* Draining: callers that do not hang up are left after so long without work. */
+#define LEAVE_MAX_MS 2000
 
 /* rpc_in as the handler sees it, and what leads back to its batch. */
 struct in_frame {
 	struct rpc_in in;
 	struct work *work; /* borrowed */
 };
-
-struct rpc_server {
-	uv_loop_t *loop;
-	nng_socket socket;
-	struct inbox *inbox;
-	rpc_handler_fn *fn;
-	void *arg;
-	size_t in_flight;
-	size_t in_flight_max;
-	bool draining;
-	bool closing;
-	bool closed; /* NNG and inbox are gone */
-	uint64_t version_logged_ms;
-	struct work work[CONTEXTS];
-	size_t work_len;
-	struct metric *m_expired;
-	struct metric *m_overloaded;
-	struct metric *m_malformed;
-};
-
-/* NNG's thread. */
-static void
-on_ctx_aio(void *arg)
-{
-	struct work *w = arg;
-	int rv;
-
-	handoff_take(&w->handoff);
-	rv = nng_aio_result(w->aio);
-	if (w->phase == WORK_SENDING) {
-		if (rv != 0) {
-			/* The caller went away; it repeats elsewhere. */
-			nng_msg_free(nng_aio_get_msg(w->aio));
-			nng_aio_set_msg(w->aio, NULL);
-		}
-		if (rv == NNG_ECLOSED || rv == NNG_ECANCELED) {
-			handoff_give(&w->handoff);
-			return;
-		}
-		w->phase = WORK_RECEIVING;
-		handoff_give(&w->handoff);
-		nng_ctx_recv(w->ctx, w->aio);
-		return;
-	}
-	if (rv == NNG_ECLOSED || rv == NNG_ECANCELED) {
-		handoff_give(&w->handoff);
-		return;
-	}
-	if (rv != 0) {
-		handoff_give(&w->handoff);
-		nng_ctx_recv(w->ctx, w->aio);
-		return;
-	}
-	w->msg = nng_aio_get_msg(w->aio);
-	nng_aio_set_msg(w->aio, NULL);
-	w->phase = WORK_AT_WORK;
-	handoff_give(&w->handoff);
-	/* Refused only when all is closed: then release() drops the message. */
-	(void)!inbox_post(w->server->inbox, &w->item);
-	handoff_give(&w->handoff);
-}
-
-static void
-work_send(struct work *w)
-{
-	nng_msg *out = NULL;
-
-	nng_msg_free(w->msg);
-	w->msg = NULL;
-	if (nng_msg_alloc(&out, 0) != 0 ||
-	    nng_msg_append(out, w->reply.data, w->reply.len) != 0) {
-		log_error("out_of_memory", "bytes=%zu", w->reply.len);
-		abort();
-	}
-	if (w->reply.cap > RPC_BATCH_BYTES) {
-		buf_fini(&w->reply);
-		buf_init(&w->reply);
-	}
-	w->phase = WORK_SENDING;
-	nng_aio_set_msg(w->aio, out);
-	handoff_give(&w->handoff);
-	nng_ctx_send(w->ctx, w->aio);
-}
-
-static void
-work_answered(struct work *w)
-{
-	if (--w->open == 0) {
-		work_send(w);
-	}
-}
 
 static void
 reply_add(struct work *w, const struct frame *asked, const struct rpc_out *out)
@@ -179,7 +68,7 @@ reply_hello(struct work *w, const struct frame *asked)
 	buf_fini(&body);
 }
 
-static void
+void
 reply_status(struct work *w, const struct frame *asked, enum err status)
 {
 	struct rpc_out out = { .status = status };
@@ -194,6 +83,14 @@ take_frame(struct rpc_server *s, struct work *w, const struct frame *f)
 
 	if (f->kind == CALL_hello) {
 		reply_hello(w, f);
+		return;
+	}
+	if (f->kind == CALL_going) {
+		if (s->draining) {
+			reply_status(w, f, ERR_OK);
+		} else if (!work_watch(w, f)) {
+			reply_status(w, f, ERR_OVERLOADED);
+		}
 		return;
 	}
 	if (s->draining) {
@@ -242,19 +139,14 @@ refuse_batch(struct rpc_server *s, enum err e, unsigned version)
 }
 
 static void
-on_batch(void *arg, struct inbox_item *item)
+take_batch(struct rpc_server *s, struct work *w)
 {
-	struct rpc_server *s = arg;
-	struct work *w = CONTAINER_OF(item, struct work, item);
 	struct frame f;
 	struct rd r;
 	unsigned count;
 	unsigned version;
 	enum err e;
 
-	if (s->closing) {
-		return;
-	}
 	envelope_begin(&w->reply);
 	w->open = 1;
 	e = envelope_open(nng_msg_body(w->msg), nng_msg_len(w->msg), &r, &count,
@@ -273,6 +165,19 @@ on_batch(void *arg, struct inbox_item *item)
 	work_answered(w);
 }
 
+static void
+on_post(void *arg, struct inbox_item *item)
+{
+	struct rpc_server *s = arg;
+	struct server_post *post = CONTAINER_OF(item, struct server_post, item);
+
+	if (post->kind == SERVER_POST_PIPE) {
+		works_take_pipe(s, post);
+	} else if (!s->closing) {
+		take_batch(s, CONTAINER_OF(post, struct work, post));
+	}
+}
+
 /* Frees a closed server once no handler holds a frame of it. */
 static void
 release(struct rpc_server *s)
@@ -280,14 +185,7 @@ release(struct rpc_server *s)
 	if (!s->closed || s->in_flight > 0) {
 		return;
 	}
-	for (size_t i = 0; i < s->work_len; i++) {
-		handoff_take(&s->work[i].handoff);
-		if (s->work[i].msg != NULL) {
-			nng_msg_free(s->work[i].msg);
-		}
-		nng_aio_free(s->work[i].aio);
-		buf_fini(&s->work[i].reply);
-	}
+	works_free(s);
 	free(s);
 }
 
@@ -298,6 +196,7 @@ rpc_reply(struct rpc_in *in, const struct rpc_out *out)
 	struct work *w = f->work;
 
 	w->server->in_flight--;
+	w->server->idle_ms = clock_mono_ms();
 	if (!w->server->closing) {
 		reply_add(w, &in->frame, out);
 		work_answered(w);
@@ -306,37 +205,16 @@ rpc_reply(struct rpc_in *in, const struct rpc_out *out)
 	release(w->server);
 }
 
-static int
-work_start(struct rpc_server *s)
-{
-	for (size_t i = 0; i < CONTEXTS; i++) {
-		struct work *w = &s->work[i];
-		int rv;
-
-		w->server = s;
-		w->phase = WORK_RECEIVING;
-		buf_init(&w->reply);
-		rv = nng_aio_alloc(&w->aio, on_ctx_aio, w);
-		if (rv != 0) {
-			return rv;
-		}
-		s->work_len = i + 1;
-		rv = nng_ctx_open(&w->ctx, s->socket);
-		if (rv != 0) {
-			return rv;
-		}
-	}
-	for (size_t i = 0; i < CONTEXTS; i++) {
-		handoff_give(&s->work[i].handoff);
-		nng_ctx_recv(s->work[i].ctx, s->work[i].aio);
-	}
-	return 0;
-}
-
 static double
 in_flight_gauge(void *arg)
 {
 	return (double)((struct rpc_server *)arg)->in_flight;
+}
+
+static double
+callers_gauge(void *arg)
+{
+	return (double)rpc_server_callers(arg);
 }
 
 static void
@@ -350,6 +228,8 @@ metrics_open(struct rpc_server *s)
 	    "Batches refused: wrong version or damaged");
 	metric_gauge_fn("parley_rpc_in_flight", NULL,
 	    "Frames at work", in_flight_gauge, s);
+	metric_gauge_fn("parley_rpc_callers", NULL,
+	    "Connections of processes that call this one", callers_gauge, s);
 }
 
 struct rpc_server *
@@ -363,15 +243,18 @@ rpc_server_new(uv_loop_t *loop, const char *url, size_t in_flight_max,
 	s->fn = fn;
 	s->arg = arg;
 	s->in_flight_max = in_flight_max;
-	s->inbox = inbox_new(loop, on_batch, s);
+	s->inbox = inbox_new(loop, on_post, s);
+	list_init(&s->watchers);
+	list_init(&s->pipes);
 	metrics_open(s);
 	rv = nng_rep0_open(&s->socket);
 	if (rv == 0) {
 		(void)nng_socket_set_size(s->socket, NNG_OPT_RECVMAXSZ,
 		    RPC_MESSAGE_MAX);
+		works_watch_pipes(s);
 		rv = nng_listen(s->socket, url, NULL, 0);
 		if (rv == 0) {
-			rv = work_start(s);
+			rv = works_start(s);
 		}
 	}
 	if (rv != 0) {
@@ -388,7 +271,26 @@ rpc_server_new(uv_loop_t *loop, const char *url, size_t in_flight_max,
 void
 rpc_server_drain(struct rpc_server *s)
 {
+	if (s->draining) {
+		return;
+	}
 	s->draining = true;
+	s->idle_ms = clock_mono_ms();
+	atomic_store_explicit(&s->refusing, true, memory_order_release);
+	works_tell_end(s);
+}
+
+bool
+rpc_server_drained(const struct rpc_server *s)
+{
+	return s->draining && s->in_flight == 0 && (s->pipes_len == 0 ||
+	    clock_mono_ms() - s->idle_ms >= LEAVE_MAX_MS);
+}
+
+size_t
+rpc_server_callers(const struct rpc_server *s)
+{
+	return s->pipes_len;
 }
 
 size_t
@@ -408,7 +310,7 @@ rpc_server_free(struct rpc_server **sp)
 	*sp = NULL;
 	s->closing = true;
 	for (size_t i = 0; i < s->work_len; i++) {
-		nng_aio_stop(s->work[i].aio);
+		nng_aio_stop(s->work[i]->aio);
 	}
 	if (nng_socket_id(s->socket) > 0) {
 		nng_close(s->socket);

@@ -145,7 +145,7 @@ init(uv_loop_t *loop)
 static void
 on_drain_look(uv_timer_t *timer UNUSED)
 {
-	if (rpc_server_in_flight(p.server) == 0 &&
+	if (rpc_server_drained(p.server) &&
 	    report_in_flight(p.report) == 0) {
 		daemon_stopped();
 	}

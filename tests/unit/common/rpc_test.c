@@ -349,6 +349,84 @@ a_draining_server_sends_callers_elsewhere(void **state)
 }
 
 static void
+turn_until_left(const struct node *n)
+{
+	uint64_t end = clock_mono_ms() + 10000;
+
+	while (rpc_server_callers(n->server) > 0) {
+		assert_true(clock_mono_ms() < end);
+		uv_run(&loop, UV_RUN_NOWAIT);
+		usleep(1000);
+	}
+}
+
+static void
+an_idle_caller_hangs_up_when_the_server_drains(void **state)
+{
+	struct node n;
+	struct outcome o = { 0 };
+	struct rpc_client *c;
+	char url[96];
+
+	(void)state;
+	url_of(++number, url, sizeof(url));
+	node_open(&n, number);
+	c = client_open(url, NULL, NULL);
+	call(c, MSG_open_chat, 0, &o);
+	turn_until(&o.answered, 1);
+	assert_int_equal(rpc_server_callers(n.server), 1);
+	rpc_server_drain(n.server);
+	turn_until_left(&n);
+	assert_true(rpc_server_drained(n.server));
+	assert_false(rpc_client_up(c));
+	rpc_client_free(&c);
+	node_close(&n);
+}
+
+/* The only server of a service restarts while calls are with it, some of which
+ * may not be repeated. Each is executed once, and none fails. */
+static void
+a_restart_of_the_only_server_costs_no_call(void **state)
+{
+	struct node n;
+	struct outcome o = { 0 };
+	struct rpc_client *c;
+	char url[96];
+
+	(void)state;
+	url_of(++number, url, sizeof(url));
+	node_open(&n, number);
+	n.answer = ANSWER_HOLD;
+	c = client_open(url, NULL, NULL);
+	for (int i = 0; i < 6; i++) {
+		call(c, i % 2 ? MSG_register : MSG_open_chat, 0, &o);
+	}
+	turn_until(&n.seen, 6);
+	rpc_server_drain(n.server);
+	for (int i = 0; i < 6; i++) {
+		call(c, i % 2 ? MSG_register : MSG_open_chat, 0, &o);
+	}
+	for (unsigned i = 0; i < n.held_len; i++) {
+		struct rpc_out out = { .status = ERR_OK };
+
+		assert_false(rpc_server_drained(n.server));
+		rpc_reply(n.held[i], &out);
+	}
+	n.held_len = 0;
+	turn_until(&o.answered, 6);
+	turn_until_left(&n);
+	assert_true(rpc_server_drained(n.server));
+	assert_int_equal(n.seen, 6);
+	node_close(&n);
+	node_open(&n, number);
+	turn_until(&o.answered, 12);
+	assert_int_equal(o.failed, 0);
+	assert_int_equal(n.seen, 6);
+	rpc_client_free(&c);
+	node_close(&n);
+}
+
+static void
 a_cancelled_call_never_calls_back(void **state)
 {
 	struct node n;
@@ -489,6 +567,12 @@ main(void)
 		    close_loop),
 		cmocka_unit_test_setup_teardown(
 		    a_draining_server_sends_callers_elsewhere, open_loop,
+		    close_loop),
+		cmocka_unit_test_setup_teardown(
+		    an_idle_caller_hangs_up_when_the_server_drains, open_loop,
+		    close_loop),
+		cmocka_unit_test_setup_teardown(
+		    a_restart_of_the_only_server_costs_no_call, open_loop,
 		    close_loop),
 		cmocka_unit_test_setup_teardown(
 		    a_cancelled_call_never_calls_back, open_loop, close_loop),
