@@ -109,10 +109,20 @@ store_chunk(struct changes *g)
 	db_submit(u, on_stored, g);
 }
 
+/* False: none that a presenced with a clock would send. */
+static bool
+read_change(struct rd *rd, struct presence_change *c)
+{
+	get_presence_change(rd, c);
+	return rd_ok(rd) && c->at_ms >= 0 && c->at_ms <= PRESENCE_AT_MAX_MS &&
+	    c->version <= INT64_MAX;
+}
+
 void
 handle_presence_changed(struct request *r)
 {
 	struct changes *g;
+	bool good = true;
 	struct rd rd;
 	uint32_t n;
 
@@ -126,11 +136,12 @@ handle_presence_changed(struct request *r)
 	g->r = r;
 	g->count = n;
 	g->change = mem_alloc((n + 1) * sizeof(*g->change));
-	for (uint32_t i = 0; i < n; i++) {
-		get_presence_change(&rd, &g->change[i]);
+	for (uint32_t i = 0; i < n && good; i++) {
+		good = read_change(&rd, &g->change[i]);
 	}
-	if (!rd_done(&rd) || n == 0) {
-		changes_end(g, rd_done(&rd) ? ERR_OK : ERR_PROTOCOL);
+	good = good && rd_done(&rd);
+	if (!good || n == 0) {
+		changes_end(g, good ? ERR_OK : ERR_PROTOCOL);
 		return;
 	}
 	store_chunk(g);

@@ -123,10 +123,14 @@ struct session_change {
 	struct uuid session;
 };
 
+/* The end of the year 9999: no clock says later. */
+#define PRESENCE_AT_MAX_MS INT64_C(253402300799999)
+
 struct presence_change {
 	struct uuid user;
 	bool online;
-	int64_t at_ms;    /* unix ms: when it became so; last_seen_at if offline */
+	int64_t at_ms;    /* unix ms: when it became so; last_seen_at if offline;
+	                   * 0 to PRESENCE_AT_MAX_MS */
 	uint64_t version; /* grows per user; older ones are dropped */
 };
 

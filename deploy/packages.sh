@@ -3,7 +3,7 @@
 # The one list of Debian packages (12 "bookworm" and 13 "trixie") that building,
 # running and testing need, and their installer.
 #
-#   deploy/packages.sh [build] [run] [test] [all]   install what is missing
+#   deploy/packages.sh [build] [run] [test] [fuzz] [all]   install what is missing
 #   deploy/packages.sh --list GROUP...              print the names
 #   deploy/packages.sh --missing GROUP...           print what is not installed
 #
@@ -35,18 +35,22 @@ packages_of() {
 			python3-redis python3-psycopg python3-yaml \
 			python3-jsonschema
 		;;
+	fuzz)
+		# libclang-rt-dev: libFuzzer and the sanitizers of clang's release.
+		echo clang libclang-rt-dev
+		;;
 	browser)
 		echo chromium chromium-driver python3-selenium
 		;;
 	all)
 		local g
-		for g in build run debug test browser; do
+		for g in build run debug test fuzz browser; do
 			packages_of "$g"
 		done
 		;;
 	*)
 		echo "packages.sh: no group \"$1\": build, run, debug, test," \
-			"browser or all" >&2
+			"fuzz, browser or all" >&2
 		exit 2
 		;;
 	esac

@@ -6,7 +6,6 @@
  */
 #include "gateway/media_serve.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <libwebsockets.h>
 #include <stdio.h>
@@ -19,6 +18,7 @@
 #include "common/mem.h"
 #include "gateway/gateway.h"
 #include "gateway/http.h"
+#include "gateway/http_range.h"
 #include "gateway/media.h"
 #include "gateway/media_kind.h"
 #include "gateway/media_store.h"
@@ -63,63 +63,6 @@ on_work(uv_work_t *work)
 
 /* ---- the answer's head -------------------------------------------------- */
 
-enum range {
-	RANGE_ALL,
-	RANGE_PART,
-	RANGE_OUTSIDE,
-};
-
-/* Digits up to a character that is none; false: none, or too many. */
-static bool
-read_number(const char **p, uint64_t *value_r)
-{
-	const char *start = *p;
-	uint64_t value = 0;
-
-	while (isdigit((unsigned char)**p)) {
-		if (*p - start >= 18) {
-			return false;
-		}
-		value = value * 10 + (uint64_t)(*(*p)++ - '0');
-	}
-	*value_r = value;
-	return *p > start;
-}
-
-/* One range (RFC 9110, 14.2). Several at once, or what is not understood, may
- * be answered with the whole. */
-static enum range
-read_range(const char *text, uint64_t size, uint64_t *first_r,
-    uint64_t *end_r)
-{
-	uint64_t first, last = 0;
-	bool has_last;
-
-	if (strncasecmp(text, "bytes=", 6) != 0) {
-		return RANGE_ALL;
-	}
-	text += 6;
-	if (*text == '-') {
-		text++;
-		if (!read_number(&text, &last) || *text != '\0') {
-			return RANGE_ALL;
-		}
-		*first_r = last < size ? size - last : 0;
-		*end_r = size;
-		return last == 0 || size == 0 ? RANGE_OUTSIDE : RANGE_PART;
-	}
-	if (!read_number(&text, &first) || *text++ != '-') {
-		return RANGE_ALL;
-	}
-	has_last = read_number(&text, &last);
-	if (*text != '\0' || (has_last && last < first)) {
-		return RANGE_ALL;
-	}
-	*first_r = first;
-	*end_r = has_last && last < size ? last + 1 : size;
-	return first >= size ? RANGE_OUTSIDE : RANGE_PART;
-}
-
 static void
 put_time(char *text, size_t max, time_t t)
 {
@@ -160,7 +103,7 @@ answer(struct http *h)
 	struct buf b = BUF_INIT;
 	char etag[MEDIA_NAME_MAX + 3];
 	char modified[40];
-	enum range range = RANGE_ALL;
+	enum http_range range = HTTP_RANGE_ALL;
 	uint64_t size = s->object.size;
 
 	snprintf(etag, sizeof(etag), "\"%s\"", s->name);
@@ -170,21 +113,22 @@ answer(struct http *h)
 	if (h->method == HTTP_GET && (h->if_range[0] == '\0' ||
 	    strcmp(h->if_range, etag) == 0 ||
 	    strcmp(h->if_range, modified) == 0)) {
-		range = read_range(h->range, size, &s->offset, &s->end);
+		range = http_range_read(h->range, size, &s->offset,
+		    &s->end);
 	}
 	if (h->if_none_match[0] != '\0'
 	    ? tag_matches(h->if_none_match, etag)
 	    : strcmp(h->if_modified_since, modified) == 0) {
 		buf_put_u8(&b, 0);
 		http_answer(h, 304, NULL, (char *)b.data, NULL, 0);
-	} else if (range == RANGE_OUTSIDE) {
+	} else if (range == HTTP_RANGE_OUTSIDE) {
 		buf_reset(&b);
 		buf_printf(&b, "content-range: bytes */%llu\r\n",
 		    (unsigned long long)size);
 		buf_put_u8(&b, 0);
 		http_answer(h, 416, NULL, (char *)b.data, NULL, 0);
 	} else {
-		if (range == RANGE_PART) {
+		if (range == HTTP_RANGE_PART) {
 			buf_printf(&b, "content-range: bytes %llu-%llu/%llu"
 			    "\r\n", (unsigned long long)s->offset,
 			    (unsigned long long)s->end - 1,
@@ -192,7 +136,7 @@ answer(struct http *h)
 		}
 		buf_put_u8(&b, 0);
 		s->follows = h->method == HTTP_GET && s->end > s->offset;
-		http_answer(h, range == RANGE_PART ? 206 : 200,
+		http_answer(h, range == HTTP_RANGE_PART ? 206 : 200,
 		    s->kind->type, (char *)b.data, NULL,
 		    (size_t)(s->end - s->offset));
 	}

@@ -240,7 +240,9 @@ read_report(const redisReply *user, const redisReply *value,
 
 	if (!read_uuid(user, &p->user) || value->type != REDIS_REPLY_STRING ||
 	    sscanf(value->str, "%1d;%" SCNd64 ";%" SCNu64 "%n", &online,
-	    &p->at_ms, &p->version, &end) != 3 || value->str[end] != '\0') {
+	    &p->at_ms, &p->version, &end) != 3 || value->str[end] != '\0' ||
+	    p->at_ms < 0 || p->at_ms > PRESENCE_AT_MAX_MS ||
+	    p->version > INT64_MAX) {
 		return false;
 	}
 	p->online = online != 0;

@@ -10,9 +10,11 @@
 #       browser    the web page in a headless Chromium
 #       sanitize   unit, contract and system with address and undefined-behaviour
 #                  sanitizers; every process must also end without a leak
+#       fuzz       every reader of foreign bytes under libFuzzer (clang): a fixed
+#                  number of runs, or PARLEY_FUZZ_SECONDS for each target
 #       thread     contract and system with the thread sanitizer
 #       all        all of these
-#   Default: unit sql contract system browser sanitize.
+#   Default: unit sql contract system browser fuzz sanitize.
 #
 # Installs the packages that are missing, builds what it needs under build/, starts
 # servers of its own on free ports and leaves none behind. Ends with the line
@@ -204,6 +206,19 @@ sanitized_runs() {
 		"asan-system=$SANITIZED"
 }
 
+mode_fuzz() {
+	with_build fuzz fuzz fuzz_targets fuzz_targets
+}
+
+fuzz_targets() {
+	local log=$RESULTS/fuzz.log passed=0 failed=1
+	say fuzz
+	tests/fuzz/run.sh | tee "$log"
+	read -r passed _ failed _ < <(tail -n 1 "$log" |
+		grep -E '^[0-9]+ passed, [0-9]+ failed$')
+	note fuzz "${passed:-0}" "${failed:-1}" 0
+}
+
 mode_thread() {
 	# No suppressions: Debian's libraries are not instrumented, but their locks
 	# are seen as long as nothing tells the sanitizer to ignore them.
@@ -217,10 +232,10 @@ main() {
 	local modes=() mode groups='build run debug test'
 	for mode in "$@"; do
 		case $mode in
-		unit | sql | contract | system | browser | sanitize | thread)
+		unit | sql | contract | system | browser | fuzz | sanitize | thread)
 			modes+=("$mode")
 			;;
-		all) modes+=(unit sql contract system browser sanitize thread) ;;
+		all) modes+=(unit sql contract system browser fuzz sanitize thread) ;;
 		-h | --help)
 			usage
 			return 0
@@ -232,8 +247,9 @@ main() {
 		esac
 	done
 	[ ${#modes[@]} -gt 0 ] ||
-		modes=(unit sql contract system browser sanitize)
+		modes=(unit sql contract system browser fuzz sanitize)
 	[[ " ${modes[*]} " != *" browser "* ]] || groups+=' browser'
+	[[ " ${modes[*]} " != *" fuzz "* ]] || groups+=' fuzz'
 	mkdir -p "$RESULTS"
 	# shellcheck disable=SC2086
 	deploy/packages.sh $groups || return 1

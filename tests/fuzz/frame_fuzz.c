@@ -1,7 +1,9 @@
 /*
- * What a client may send, through the scanner, json-c, every row's field rules
- * and the error frame. Beyond not crashing: what the scanner lets through
- * json-c reads; what fields_check lets through keeps its bounds; what we answer is
+ * What a client may send, through the gateway's look at it, the scanner, json-c,
+ * every row's field rules and the error frame. Beyond not crashing: what the
+ * scanner lets through json-c reads, and printed it reads the same; our check of
+ * UTF-8 agrees with one that decodes and encodes again; no text is altered by our
+ * printer; what fields_check lets through keeps its bounds; what we answer is
  * valid JSON.
  *
  * SPDX-License-Identifier: MIT
@@ -17,6 +19,130 @@
 #include "common/fields.h"
 #include "common/json_in.h"
 #include "common/json_out.h"
+#include "gateway/request.h"
+
+/* ---- a second opinion on UTF-8 ------------------------------------------- */
+
+/* Takes any lead byte with its continuations at its word; 0: none there. */
+static size_t
+decode_loosely(const uint8_t *p, size_t left, uint32_t *point_r)
+{
+	size_t n = p[0] < 0x80 ? 1 : (p[0] & 0xe0) == 0xc0 ? 2
+	    : (p[0] & 0xf0) == 0xe0 ? 3 : (p[0] & 0xf8) == 0xf0 ? 4 : 0;
+	uint32_t v = n == 1 ? p[0] : p[0] & (0x7fu >> n);
+
+	if (n == 0 || n > left) {
+		return 0;
+	}
+	for (size_t i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80) {
+			return 0;
+		}
+		v = v << 6 | (p[i] & 0x3f);
+	}
+	*point_r = v;
+	return n;
+}
+
+/* Bytes that the point takes in its only valid writing; 0: it has none. */
+static size_t
+encoded_len(uint32_t v)
+{
+	if (v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff)) {
+		return 0;
+	}
+	return v < 0x80 ? 1 : v < 0x800 ? 2 : v < 0x10000 ? 3 : 4;
+}
+
+/* Code points of the text; SIZE_MAX: no valid UTF-8. */
+static size_t
+second_count(const uint8_t *p, size_t len)
+{
+	size_t points = 0;
+
+	for (size_t at = 0; at < len; points++) {
+		uint32_t v = 0;
+		size_t n = decode_loosely(p + at, len - at, &v);
+
+		if (n == 0 || n != encoded_len(v)) {
+			return SIZE_MAX;
+		}
+		at += n;
+	}
+	return points;
+}
+
+static void
+check_utf8(const char *text, size_t len)
+{
+	size_t points = second_count((const uint8_t *)text, len);
+	bool valid = utf8_valid(text, len);
+	size_t room = len;
+
+	CHECK(valid == (points != SIZE_MAX));
+	if (!valid) {
+		return;
+	}
+	CHECK(utf8_count(text, len) == points);
+	CHECK(utf8_prefix(text, len, points) == len);
+	CHECK(utf8_valid(text, utf8_prefix(text, len, points / 2)));
+	utf8_trim(&text, &room);
+	CHECK(room <= len && utf8_valid(text, room));
+	CHECK((room == 0) == utf8_blank(text, room));
+}
+
+/* ---- there and back ------------------------------------------------------ */
+
+/* What our printer makes of a text, read by the parser, is the text. */
+static void
+check_printer(const char *text, size_t len)
+{
+	struct json_object *obj, *v = NULL;
+	struct buf b = BUF_INIT;
+	struct json_out j;
+
+	if (!utf8_valid(text, len)) {
+		return;
+	}
+	json_out_init(&j, &b);
+	json_obj(&j);
+	json_key_strn(&j, "text", text, len);
+	json_obj_end(&j);
+	obj = json_in_parse((char *)b.data, b.len);
+	CHECK(obj != NULL && json_object_object_get_ex(obj, "text", &v));
+	CHECK((size_t)json_object_get_string_len(v) == len);
+	CHECK(memcmp(json_object_get_string(v), text, len) == 0);
+	json_object_put(obj);
+	buf_fini(&b);
+}
+
+static void
+check_again(struct json_object *obj)
+{
+	const char *text = json_object_to_json_string_ext(obj,
+	    JSON_C_TO_STRING_PLAIN);
+	struct json_object *again = json_in_parse(text, strlen(text));
+
+	CHECK(again != NULL);
+	CHECK(json_object_equal(obj, again));
+	json_object_put(again);
+}
+
+static void
+check_request(const char *text, size_t len, bool is_object)
+{
+	struct request r;
+	enum err err = request_parse(text, len, &r);
+
+	CHECK((err == ERR_INVALID_JSON) == !is_object);
+	CHECK((err == ERR_OK) == (r.row != NULL));
+	CHECK(r.row == NULL || strcmp(r.row->name, r.type) == 0);
+	CHECK(r.request_id == NULL ||
+	    utf8_count(r.request_id, strlen(r.request_id)) <= 64);
+	request_fini(&r);
+}
+
+/* ---- the rows ------------------------------------------------------------ */
 
 static void
 check_values(const struct field_rule *rules, const struct fields *f)
@@ -88,16 +214,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	const char *text = (const char *)data;
 	bool valid = json_in_valid(text, len);
 	struct json_object *obj = json_in_parse(text, len);
-	size_t room = len;
 
 	CHECK(valid || obj == NULL);
 	CHECK(!valid || utf8_valid(text, len));
-	if (utf8_valid(text, len)) {
-		CHECK(utf8_prefix(text, len, utf8_count(text, len)) == len);
-		utf8_trim(&text, &room);
-		CHECK(room <= len && utf8_valid(text, room));
-	}
+	check_utf8(text, len);
+	check_printer(text, len);
+	check_request(text, len, obj != NULL);
 	if (obj != NULL) {
+		check_again(obj);
 		try_all_rows(obj);
 		json_object_put(obj);
 	}
