@@ -89,6 +89,7 @@ void db_put_null(struct db_unit *u);
 /* Arrays. The items are copied. */
 void db_put_uuids(struct db_unit *u, const struct uuid *ids, size_t n);
 void db_put_i64s(struct db_unit *u, const int64_t *v, size_t n);
+void db_put_i32s(struct db_unit *u, const int32_t *v, size_t n);
 void db_put_i16s(struct db_unit *u, const int16_t *v, size_t n);
 void db_put_times(struct db_unit *u, const int64_t *unix_ms, size_t n);
 void db_put_texts(struct db_unit *u, const struct text *t, size_t n);

@@ -16,6 +16,7 @@
 /* Type numbers of the arrays' elements, fixed in PostgreSQL's catalog. */
 enum pg_type {
 	PG_INT8 = 20,
+	PG_INT4 = 23,
 	PG_INT2 = 21,
 	PG_TEXT = 25,
 	PG_TIMESTAMPTZ = 1184,
@@ -191,6 +192,18 @@ db_put_i64s(struct db_unit *u, const int64_t *v, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		buf_put_u32(&u->bytes, 8);
 		buf_put_u64(&u->bytes, (uint64_t)v[i]);
+	}
+	put_end(u, p);
+}
+
+void
+db_put_i32s(struct db_unit *u, const int32_t *v, size_t n)
+{
+	struct db_param *p = put_array(u, PG_INT4, n);
+
+	for (size_t i = 0; i < n; i++) {
+		buf_put_u32(&u->bytes, 4);
+		buf_put_u32(&u->bytes, (uint32_t)v[i]);
 	}
 	put_end(u, p);
 }

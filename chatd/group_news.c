@@ -26,7 +26,8 @@ put_frame(struct buf *bytes, const struct group_news *n,
     const struct buf *json)
 {
 	struct event e = { .kind = EVENT_FRAME, .trace = n->r->frame->trace,
-		.chat = n->chat, .skip_session = n->r->frame->session,
+		.version = n->version, .chat = n->chat,
+		.skip_session = n->r->frame->session,
 		.json = (const char *)json->data, .json_len = json->len };
 
 	buf_reset(bytes);
@@ -277,7 +278,8 @@ static void
 flush(struct spread *s)
 {
 	struct event e = { .kind = EVENT_SPREAD,
-		.trace = s->n->r->frame->trace, .chat = s->n->chat,
+		.trace = s->n->r->frame->trace,
+		.version = s->n->version, .chat = s->n->chat,
 		.skip_session = s->n->r->frame->session,
 		.json = (const char *)s->json.data,
 		.json_len = s->json.len };

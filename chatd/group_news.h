@@ -15,6 +15,7 @@
 struct group_news {
 	struct request *r;  /* borrowed; its session gets the answer instead */
 	struct uuid chat;
+	uint32_t version;   /* of the change; 0: none */
 };
 
 /* `json` to everyone in the rows of store_group_called_step. */

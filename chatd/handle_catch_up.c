@@ -1,10 +1,11 @@
 /*
  * catch_up: what a session missed, as frames ready to be written, in the order
- * they must be: chats lost, chats gained, messages, then receipts (delivered
- * before read, so that no state goes backwards).
+ * they must be: chats lost, chats gained, changes of groups, messages, then
+ * receipts (delivered before read, so that no state goes backwards).
  *
  *   which named chats are still the user's, which others are
- *     -> messages and marks of both, receipts -> statuses of gained chats
+ *     -> changes, messages and marks of both, receipts
+ *     -> statuses of gained chats and of changed groups' members
  *
  * Bounded by messages and bytes; when cut, `more` is told, receipts are left
  * for the last answer, and the gateway asks again.
@@ -15,6 +16,7 @@
 
 #include "chatd/chat_marks.h"
 #include "chatd/handlers.h"
+#include "chatd/missed_changes.h"
 #include "chatd/presence.h"
 #include "chatd/service.h"
 #include "chatd/store_chats.h"
@@ -39,6 +41,8 @@ enum first_step {
 enum second_step {
 	SECOND_MESSAGES,
 	SECOND_LOWEST,
+	SECOND_CHANGES,
+	SECOND_MEMBERS,
 	SECOND_READS,     /* these two only if away_ms */
 	SECOND_DELIVERED,
 };
@@ -55,6 +59,7 @@ struct catch_up {
 	struct chat_item *added;    /* owned; to be told as new */
 	size_t added_count;
 	struct chat_marks marks;    /* owned */
+	struct missed_changes changes;
 };
 
 static void
@@ -88,11 +93,12 @@ known_of(const struct catch_up *g, const struct uuid *chat)
 /* ---- parts --------------------------------------------------------------- */
 
 static void
-add_part(struct catch_up *g, uint32_t *count, enum catch_up_kind kind,
-    const struct uuid *chat, int64_t seq, const struct buf *json)
+add_versioned(struct catch_up *g, uint32_t *count, enum catch_up_kind kind,
+    const struct uuid *chat, int64_t seq, uint32_t version,
+    const struct buf *json)
 {
 	struct catch_up_part part = { .kind = kind, .chat = *chat,
-		.seq = (uint64_t)seq };
+		.seq = (uint64_t)seq, .version = version };
 
 	if (json != NULL) {
 		part.json = (const char *)json->data;
@@ -100,6 +106,13 @@ add_part(struct catch_up *g, uint32_t *count, enum catch_up_kind kind,
 	}
 	put_catch_up_part(&g->r->body, &part);
 	(*count)++;
+}
+
+static void
+add_part(struct catch_up *g, uint32_t *count, enum catch_up_kind kind,
+    const struct uuid *chat, int64_t seq, const struct buf *json)
+{
+	add_versioned(g, count, kind, chat, seq, 0, json);
 }
 
 static void
@@ -133,7 +146,23 @@ add_added(struct catch_up *g, uint32_t *count, const bool *online,
 		c.read_seq = c.last_seq;
 		buf_reset(json);
 		view_chat_added(json, &c, &g->r->frame->user, online[i]);
-		add_part(g, count, PART_CHAT_ADDED, &c.id, c.joined_seq, json);
+		add_versioned(g, count, PART_CHAT_ADDED, &c.id, c.joined_seq,
+		    c.version, json);
+	}
+}
+
+static void
+add_changes(struct catch_up *g, uint32_t *count, const bool *online,
+    struct buf *json)
+{
+	for (size_t i = 0; i < g->changes.count; i++) {
+		struct group_changed c;
+
+		buf_reset(json);
+		c = missed_changes_put(&g->changes, i, &g->r->frame->user,
+		    online, json);
+		add_versioned(g, count, PART_CHANGE, &c.chat, 0, c.version,
+		    json);
 	}
 }
 
@@ -218,7 +247,8 @@ on_statuses(void *arg, const bool *online)
 	buf_put_u32(body, 0);
 	add_lost(g, &count, &json);
 	add_added(g, &count, online, &json);
-	more = add_messages(g, &count, &json);
+	add_changes(g, &count, online + g->added_count, &json);
+	more = add_messages(g, &count, &json) || g->changes.more;
 	if (!more && g->head.away_ms > 0) {
 		add_delivered(g, &count, &json);
 		add_reads(g, &count, &json);
@@ -245,13 +275,16 @@ on_second(void *arg, struct db_result *res)
 	}
 	g->second = db_result_ref(res);
 	chat_marks_read(&g->marks, g->second, SECOND_LOWEST);
-	others = mem_alloc((g->added_count + 1) * sizeof(*others));
+	missed_changes_read(&g->changes, g->second, SECOND_CHANGES);
+	others = mem_alloc((g->added_count + g->changes.people_count + 1) *
+	    sizeof(*others));
 	for (size_t i = 0; i < g->added_count; i++) {
 		others[i] = g->added[i].kind == CHAT_GROUP ?
 		    g->r->frame->user : g->added[i].other.id;
 	}
-	presence_ask(g->r->svc->presence, others, g->added_count, on_statuses,
-	    g);
+	missed_changes_people(&g->changes, others + g->added_count);
+	presence_ask(g->r->svc->presence, others,
+	    g->added_count + g->changes.people_count, on_statuses, g);
 	free(others);
 }
 
@@ -282,6 +315,7 @@ submit_second(struct catch_up *g)
 	store_missed_step(u, user, g->known, g->known_count, gained, gained_n,
 	    MESSAGES_MAX + 1);
 	store_lowest_step(u, all, all_n);
+	missed_changes_steps(u, user, g->known, g->known_count);
 	if (g->head.away_ms > 0) {
 		store_reads_step(u, user,
 		    (int64_t)g->head.away_ms + AWAY_MARGIN_MS);

@@ -75,6 +75,7 @@ founding_tell(struct founding *g)
 	struct buf json = BUF_INIT, bytes = BUF_INIT;
 	struct event e = { .kind = EVENT_CHAT_ADDED,
 		.trace = g->r->frame->trace, .chat = g->chat,
+		.version = g->page.item.version,
 		.skip_session = g->r->frame->session };
 
 	view_group_created(&json, &g->page.item, &g->r->frame->user);

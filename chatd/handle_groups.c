@@ -20,7 +20,6 @@
 struct renaming {
 	struct group_change change;
 	const char *type;   /* of the result */
-	const char *key;    /* of the new text */
 	const char *reason; /* of the failing rule */
 	const char *rule;   /* the failing rule; NULL: none */
 	struct text text;
@@ -33,24 +32,17 @@ enum renaming_step {
 };
 
 static void
-renaming_begin_frame(const struct renaming *g, struct json_out *j,
-    struct buf *b, const char *status)
-{
-	json_out_init(j, b);
-	json_obj(j);
-	json_key_str(j, "type", g->type);
-	json_key_str(j, "status", status);
-	json_key_uuid(j, "chat_id", &g->change.chat);
-}
-
-static void
 renaming_failed(struct renaming *g, enum err err)
 {
 	struct request *r = g->change.r;
 	struct rpc_out out = { .status = err };
 	struct json_out j;
 
-	renaming_begin_frame(g, &j, &r->body, "failure");
+	json_out_init(&j, &r->body);
+	json_obj(&j);
+	json_key_str(&j, "type", g->type);
+	json_key_str(&j, "status", "failure");
+	json_key_uuid(&j, "chat_id", &g->change.chat);
 	if (err == ERR_REJECTED) {
 		json_key_obj(&j, "reason");
 		json_key_str(&j, g->reason, g->rule);
@@ -64,32 +56,22 @@ renaming_failed(struct renaming *g, enum err err)
 }
 
 static void
-put_renamed(const struct renaming *g, struct buf *b, bool answer)
-{
-	const struct request *r = g->change.r;
-	struct json_out j;
-
-	renaming_begin_frame(g, &j, b, "success");
-	view_text(&j, g->key, g->text);
-	json_key_uuid(&j, "changer_user_id", &r->frame->user);
-	if (answer) {
-		request_put_id(&j, r);
-	}
-	json_obj_end(&j);
-}
-
-static void
 renamed(struct renaming *g, const struct db_result *res)
 {
 	struct request *r = g->change.r;
-	struct group_news news = { .r = r, .chat = g->change.chat };
+	struct group_news news = { .r = r, .chat = g->change.chat,
+		.version = store_group_version(res, RENAMING_DONE) };
+	struct rpc_out out = { .status = ERR_OK, .chat = g->change.chat,
+		.seq = news.version };
 	struct buf json = BUF_INIT;
 
-	put_renamed(g, &json, false);
+	view_group_text(&json, g->is_name, &g->change.chat, g->text,
+	    &r->frame->user, NULL);
 	group_news_tell(&news, &json, res, RENAMING_TOLD);
 	buf_fini(&json);
-	put_renamed(g, &r->body, true);
-	request_answer(r);
+	view_group_text(&r->body, g->is_name, &g->change.chat, g->text,
+	    &r->frame->user, r->fields.request_id);
+	request_answer_out(r, &out);
 }
 
 static void
@@ -136,7 +118,6 @@ handle_change_group_name(struct request *r)
 	struct renaming *g = mem_zalloc(sizeof(*g));
 
 	g->type = "group_name_change_result";
-	g->key = "new_name";
 	g->reason = "name";
 	g->is_name = true;
 	g->text = request_text_trimmed(r, FIELD_change_group_name_new_name);
@@ -152,7 +133,6 @@ handle_change_group_description(struct request *r)
 	struct renaming *g = mem_zalloc(sizeof(*g));
 
 	g->type = "group_description_change_result";
-	g->key = "new_description";
 	g->reason = "description";
 	g->text = request_text_trimmed(r,
 	    FIELD_change_group_description_new_description);
@@ -179,7 +159,8 @@ painting_answer(struct painting *g, const struct db_result *res,
     enum group_right right)
 {
 	struct request *r = g->change.r;
-	struct group_news news = { .r = r, .chat = g->change.chat };
+	struct group_news news = { .r = r, .chat = g->change.chat,
+		.version = store_group_version(res, PAINTING_DONE) };
 	struct json_out j;
 
 	if (right == GROUP_ADMIN) {
@@ -265,7 +246,10 @@ on_giving_status(void *arg, const bool *online)
 	struct giving *g = arg;
 	struct request *r = g->change.r;
 	const struct uuid *giver = &r->frame->user;
-	struct group_news news = { .r = r, .chat = g->change.chat };
+	struct group_news news = { .r = r, .chat = g->change.chat,
+		.version = store_group_version(g->res, GIVING_DONE) };
+	struct rpc_out out = { .status = ERR_OK, .chat = g->change.chat,
+		.seq = news.version };
 	bool is_online = online[0] || uuid_eq(&g->user, giver);
 	struct groups *groups = r->svc->groups;
 
@@ -281,7 +265,7 @@ on_giving_status(void *arg, const bool *online)
 	}
 	view_admin_given(&r->body, &g->change.chat, &g->member, is_online,
 	    giver, r->fields.request_id);
-	request_answer(r);
+	request_answer_out(r, &out);
 	group_turn_end(groups, &g->change.turn);
 	db_result_unref(&g->res);
 	free(g);

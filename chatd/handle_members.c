@@ -36,6 +36,7 @@ struct adding {
 	struct uuid *added;          /* owned; of joined, sorted */
 	size_t joined_count;
 	bool tell;
+	uint32_t version;
 	struct chat_page page;       /* owned; the asker's view */
 	struct db_result *res;       /* owned */
 };
@@ -72,12 +73,15 @@ adding_answer(void *arg)
 		.members = page->members, .online = page->online,
 		.member_count = page->member_count, .added = g->added,
 		.added_count = g->joined_count };
+	struct rpc_out out = { .status = ERR_OK };
 
 	if (r->row->class == ROW_REQUEST) {
 		view_members_added(&r->body, &view, NULL,
 		    r->fields.request_id);
+		out.chat = g->change.chat;
+		out.seq = g->version;
 	}
-	request_answer(r);
+	request_answer_out(r, &out);
 	adding_free(g);
 }
 
@@ -91,6 +95,7 @@ tell_joined(struct adding *g, struct event_wait *w,
 	struct buf json = BUF_INIT;
 	struct event e = { .kind = EVENT_CHAT_ADDED,
 		.trace = g->change.r->frame->trace, .chat = g->change.chat,
+		.version = g->page.item.version,
 		.seq = (uint64_t)to->joined_seq };
 
 	c.read_seq = c.last_seq;
@@ -110,7 +115,8 @@ on_adding_statuses(void *arg)
 	struct adding *g = arg;
 	struct request *r = g->change.r;
 	struct groups *groups = r->svc->groups;
-	struct group_news news = { .r = r, .chat = g->change.chat };
+	struct group_news news = { .r = r, .chat = g->change.chat,
+		.version = g->version };
 	struct group_joining joining = { .page = &g->page, .added = g->added,
 		.added_count = g->joined_count, .res = g->res,
 		.step = PAGE_STEPS };
@@ -178,7 +184,7 @@ on_added(void *arg, struct db_result *res)
 			return;
 		}
 		err = store_group_add_read(res, GROUP_STEPS,
-		    &g->joined_count);
+		    &g->joined_count, &g->version);
 	}
 	if (err != ERR_OK) {
 		adding_fail(g, err);
@@ -258,11 +264,12 @@ removing_answer(void *arg)
 	struct rpc_out out = { .status = ERR_OK };
 
 	if (r->row->class == ROW_REQUEST) {
+		out.chat = g->change.chat;
 		view_member_removed(&r->body, &g->change.chat, &g->user,
 		    r->fields.request_id);
 	}
-	if (uuid_eq(&g->user, &r->frame->user)) {
-		out.chat = g->change.chat;
+	if (!uuid_eq(&g->user, &r->frame->user)) {
+		out.seq = g->removed.version;
 	}
 	request_answer_out(r, &out);
 	db_result_unref(&g->res);
@@ -294,7 +301,8 @@ static void
 on_heir_status(void *arg, const bool *online)
 {
 	struct removing *g = arg;
-	struct group_news news = { .r = g->change.r, .chat = g->change.chat };
+	struct group_news news = { .r = g->change.r, .chat = g->change.chat,
+		.version = g->removed.version + 1 };
 
 	group_news_admin(&news, &g->heir, online[0], &g->user, g->res,
 	    HEIR_TOLD);
@@ -342,6 +350,7 @@ tell_removed(struct removing *g, const struct db_result *res)
 	e.json_len = json.len;
 	event_wait_to_user(g->wait, &g->user, &e);
 	e.kind = EVENT_FRAME;
+	e.version = g->removed.version;
 	put_event(&bytes, &e);
 	for (size_t i = 0; i < db_rows(res, GROUP_LEFT); i++) {
 		struct group_called c;

@@ -187,7 +187,8 @@ on_statuses(void *arg, const bool *online)
 	for (size_t i = 0; i < g->count; i++) {
 		struct chat_mark mark = { .chat = g->items[i].id,
 			.last_seq = (uint64_t)g->items[i].last_seq,
-			.delivered_seq = (uint64_t)g->items[i].delivered_seq };
+			.delivered_seq = (uint64_t)g->items[i].delivered_seq,
+			.version = g->items[i].version };
 
 		put_chat_mark(body, &mark);
 	}

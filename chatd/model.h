@@ -79,6 +79,7 @@ struct chat_item {
 	int64_t own_unread;
 	struct person other;     /* private chats: the other, or oneself */
 	bool founder;            /* in it since it was made */
+	uint32_t version;        /* groups: changes so far */
 	bool has_last;
 	struct message last;     /* content cut */
 	enum message_state last_state;

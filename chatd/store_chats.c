@@ -90,6 +90,7 @@ read_last(struct db_row *row, struct chat_item *c)
 	m->sender.nickname = db_get_text(row);
 	c->last_state = (enum message_state)db_get_int(row);
 	c->founder = db_get_bool(row);
+	c->version = (uint32_t)db_get_int(row);
 }
 
 void
@@ -258,6 +259,59 @@ store_missed_step(struct db_unit *u, const struct uuid *user,
 	free(ids);
 	free(after);
 	free(is_known);
+}
+
+void
+store_changes_steps(struct db_unit *u, const struct uuid *user,
+    const struct chat_known *known, size_t n, int64_t limit)
+{
+	struct uuid *ids = mem_alloc((n + 1) * sizeof(*ids));
+	int32_t *versions = mem_alloc((n + 1) * sizeof(*versions));
+	static const enum sql both[] = { SQL_catch_up_changes,
+		SQL_catch_up_members };
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (known[i].known && known[i].version < INT32_MAX) {
+			ids[count] = known[i].chat;
+			versions[count++] = (int32_t)known[i].version;
+		}
+	}
+	for (size_t i = 0; i < 2; i++) {
+		db_step(u, both[i]);
+		db_put_uuid(u, user);
+		db_put_uuids(u, ids, count);
+		db_put_i32s(u, versions, count);
+		db_put_i64(u, limit);
+	}
+	free(ids);
+	free(versions);
+}
+
+void
+store_changed_read(const struct db_result *r, unsigned step, size_t i,
+    struct group_changed *c)
+{
+	struct db_row row = db_row(r, step, i);
+	struct text texts[3];
+
+	c->chat = db_get_uuid(&row);
+	c->version = (uint32_t)db_get_int(&row);
+	c->part = (enum group_part)db_get_int(&row);
+	c->changer = db_get_uuid(&row);
+	for (size_t k = 0; k < 3; k++) {
+		texts[k] = db_get_text(&row);
+	}
+	c->text = c->part < GROUP_MEMBERS ? texts[c->part] : TEXT_NULL;
+}
+
+struct uuid
+store_changed_member_chat(const struct db_result *r, unsigned step, size_t i)
+{
+	struct db_row row = db_row(r, step, i);
+
+	db_skip(&row, 10);
+	return db_get_uuid(&row);
 }
 
 void

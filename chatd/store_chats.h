@@ -66,6 +66,30 @@ struct uuid store_mine_read(const struct db_result *r, unsigned step,
 void store_missed_step(struct db_unit *u, const struct uuid *user,
     const struct chat_known *known, size_t n, const struct uuid *gained,
     size_t gained_n, int64_t limit);
+/* What of the known groups has changed since their versions; two steps, about
+ * the first `limit` of them. */
+void store_changes_steps(struct db_unit *u, const struct uuid *user,
+    const struct chat_known *known, size_t n, int64_t limit);
+/* What was changed. */
+enum group_part {
+	GROUP_NAME,
+	GROUP_DESCRIPTION,
+	GROUP_AVATAR,
+	GROUP_MEMBERS, /* and admins: rows of the second step */
+};
+struct group_changed {
+	struct uuid chat;
+	uint32_t version;     /* of the group now */
+	enum group_part part;
+	struct uuid changer;
+	struct text text;     /* as it is now; GROUP_MEMBERS: TEXT_NULL */
+};
+void store_changed_read(const struct db_result *r, unsigned step, size_t row,
+    struct group_changed *c_r);
+/* Of which chat a member of the second step is; store_member_read for the rest.
+ */
+struct uuid store_changed_member_chat(const struct db_result *r,
+    unsigned step, size_t row);
 void store_lowest_step(struct db_unit *u, const struct uuid *chats, size_t n);
 void store_lowest_read(const struct db_result *r, unsigned step, size_t row,
     struct uuid *chat_r, struct uuid *user_r, int64_t *delivered_r,

@@ -93,6 +93,18 @@ store_group_change_step(struct db_unit *u, const struct uuid *chat,
 	db_put_text(u, avatar_url);
 }
 
+uint32_t
+store_group_version(const struct db_result *r, unsigned step)
+{
+	struct db_row row;
+
+	if (db_rows(r, step) == 0) {
+		return 0;
+	}
+	row = db_row(r, step, 0);
+	return (uint32_t)db_get_int(&row);
+}
+
 void
 store_group_give_admin_step(struct db_unit *u, const struct uuid *chat,
     const struct uuid *asker, const struct uuid *user)
@@ -147,12 +159,13 @@ store_group_add_step(struct db_unit *u, const struct uuid *chat,
 
 enum err
 store_group_add_read(const struct db_result *r, unsigned step,
-    size_t *joined_r)
+    size_t *joined_r, uint32_t *version_r)
 {
 	struct db_row row;
 	bool known, fits;
 
 	*joined_r = 0;
+	*version_r = 0;
 	if (db_rows(r, step) == 0) {
 		return ERR_UNAUTHORIZED;
 	}
@@ -162,6 +175,7 @@ store_group_add_read(const struct db_result *r, unsigned step,
 	if (!known || !fits) {
 		return known ? ERR_TOO_LARGE : ERR_NOT_FOUND;
 	}
+	*version_r = (uint32_t)db_get_int(&row);
 	*joined_r = db_null(&row) ? 0 : db_rows(r, step);
 	return ERR_OK;
 }
@@ -172,7 +186,7 @@ store_group_joined_read(const struct db_result *r, unsigned step, size_t i,
 {
 	struct db_row row = db_row(r, step, i);
 
-	db_skip(&row, 2);
+	db_skip(&row, 3);
 	j->user = db_get_uuid(&row);
 	j->joined_seq = db_get_int(&row);
 }
@@ -226,6 +240,7 @@ store_group_removed(const struct db_result *r, struct group_removed *g)
 	g->last_seq = db_get_int(&row);
 	g->read_seq = db_get_int(&row);
 	g->heir = db_get_uuid(&row);
+	g->version = (uint32_t)db_get_int(&row);
 	return true;
 }
 

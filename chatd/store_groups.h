@@ -53,12 +53,15 @@ bool store_group_created(const struct db_result *r, struct uuid *id_r);
 
 /* ---- changing ------------------------------------------------------------- */
 
-/* TEXT_NULL: stays. */
+/* TEXT_NULL: stays. A row for store_group_version. */
 void store_group_change_step(struct db_unit *u, const struct uuid *chat,
     const struct uuid *asker, struct text name, struct text description,
     struct text avatar_url);
 
-/* Affects one row where `user` is a member. */
+/* The number of the change that the step has made; 0: none. */
+uint32_t store_group_version(const struct db_result *r, unsigned step);
+
+/* A row for store_group_version where `user` is a member. */
 void store_group_give_admin_step(struct db_unit *u, const struct uuid *chat,
     const struct uuid *asker, const struct uuid *user);
 
@@ -90,9 +93,9 @@ struct group_joined {
 void store_group_add_step(struct db_unit *u, const struct uuid *chat,
     const struct uuid *asker, const struct uuid *ids, size_t n, int64_t max);
 /* ERR_NOT_FOUND: one of them does not exist. ERR_TOO_LARGE: more than fit. Else
- * how many are new. */
+ * how many are new, and the number of the change (the last one, if nobody is). */
 MUST_CHECK enum err store_group_add_read(const struct db_result *r,
-    unsigned step, size_t *joined_r);
+    unsigned step, size_t *joined_r, uint32_t *version_r);
 void store_group_joined_read(const struct db_result *r, unsigned step,
     size_t row, struct group_joined *j_r);
 
@@ -120,6 +123,7 @@ struct group_removed {
 	int64_t last_seq; /* of the chat */
 	int64_t read_seq; /* how far he had read */
 	struct uuid heir; /* is admin now; nil: nobody became one */
+	uint32_t version; /* of the change; the heir's is the next one */
 };
 /* False: nothing was done. */
 bool store_group_removed(const struct db_result *r, struct group_removed *g_r);

@@ -115,6 +115,10 @@ void view_member_removed(struct buf *b, const struct uuid *chat,
 void view_admin_given(struct buf *b, const struct uuid *chat,
     const struct member *m, bool online, const struct uuid *giver,
     const char *request_id);
+/* {"type":"group_name_change_result","status":"success",...}, or of the
+ * description. */
+void view_group_text(struct buf *b, bool is_name, const struct uuid *chat,
+    struct text text, const struct uuid *changer, const char *request_id);
 /* {"type":"group_avatar_updated",...} */
 void view_group_avatar(struct buf *b, const struct uuid *chat,
     struct text avatar_url);

@@ -100,6 +100,21 @@ view_admin_given(struct buf *b, const struct uuid *chat,
 }
 
 void
+view_group_text(struct buf *b, bool is_name, const struct uuid *chat,
+    struct text text, const struct uuid *changer, const char *request_id)
+{
+	struct json_out j;
+
+	begin(&j, b, is_name ? "group_name_change_result" :
+	    "group_description_change_result");
+	json_key_str(&j, "status", "success");
+	json_key_uuid(&j, "chat_id", chat);
+	view_text(&j, is_name ? "new_name" : "new_description", text);
+	json_key_uuid(&j, "changer_user_id", changer);
+	end(&j, request_id);
+}
+
+void
 view_group_avatar(struct buf *b, const struct uuid *chat,
     struct text avatar_url)
 {

@@ -8,7 +8,7 @@
 
 #include "common/calls.h"
 
-#define EVENT_VERSION 1
+#define EVENT_VERSION 2
 
 void
 put_chat_mark(struct buf *b, const struct chat_mark *m)
@@ -16,6 +16,7 @@ put_chat_mark(struct buf *b, const struct chat_mark *m)
 	buf_put_uuid(b, &m->chat);
 	buf_put_u64(b, m->last_seq);
 	buf_put_u64(b, m->delivered_seq);
+	buf_put_u32(b, m->version);
 }
 
 void
@@ -24,6 +25,7 @@ get_chat_mark(struct rd *r, struct chat_mark *m)
 	m->chat = rd_uuid(r);
 	m->last_seq = rd_u64(r);
 	m->delivered_seq = rd_u64(r);
+	m->version = rd_u32(r);
 }
 
 void
@@ -45,6 +47,7 @@ put_chat_known(struct buf *b, const struct chat_known *k)
 {
 	buf_put_uuid(b, &k->chat);
 	buf_put_u64(b, k->after_seq);
+	buf_put_u32(b, k->version);
 	buf_put_u8(b, k->known);
 }
 
@@ -53,6 +56,7 @@ get_chat_known(struct rd *r, struct chat_known *k)
 {
 	k->chat = rd_uuid(r);
 	k->after_seq = rd_u64(r);
+	k->version = rd_u32(r);
 	k->known = rd_u8(r) != 0;
 }
 
@@ -62,6 +66,7 @@ put_catch_up_part(struct buf *b, const struct catch_up_part *p)
 	buf_put_u8(b, (uint8_t)p->kind);
 	buf_put_uuid(b, &p->chat);
 	buf_put_u64(b, p->seq);
+	buf_put_u32(b, p->version);
 	buf_put_blob(b, p->json, p->json_len);
 }
 
@@ -71,6 +76,7 @@ get_catch_up_part(struct rd *r, struct catch_up_part *p)
 	p->kind = (enum catch_up_kind)rd_u8(r);
 	p->chat = rd_uuid(r);
 	p->seq = rd_u64(r);
+	p->version = rd_u32(r);
 	p->json = (const char *)rd_blob(r, &p->json_len);
 }
 
@@ -188,6 +194,7 @@ put_event(struct buf *b, const struct event *e)
 	buf_put_u8(b, (uint8_t)e->kind);
 	buf_put_u64(b, e->trace);
 	buf_put_u64(b, e->seq);
+	buf_put_u32(b, e->version);
 	buf_put_uuid(b, &e->chat);
 	buf_put_uuid(b, &e->skip_session);
 	buf_put_uuid(b, &e->token);
@@ -210,6 +217,7 @@ get_event(const void *data, size_t len, struct event *e)
 	e->kind = (enum event_kind)kind;
 	e->trace = rd_u64(&r);
 	e->seq = rd_u64(&r);
+	e->version = rd_u32(&r);
 	e->chat = rd_uuid(&r);
 	e->skip_session = rd_uuid(&r);
 	e->token = rd_uuid(&r);

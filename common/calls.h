@@ -35,8 +35,10 @@
  *   logout                seq: ms the token stays usable (logout_grace)
  *   create_private_chat   chat and last_seq of it: the session knows it now
  *   create_group          the same
- *   remove_member         chat, where the asker himself has left it: the session
- *                         knows it no more
+ *   remove_member         chat; seq 0: the asker himself has left it, the session
+ *                         knows it no more; else as the next
+ *   change_group_name, change_group_description, give_admin, add_members
+ *                         chat and, as seq, the change's version; 0: none
  * Rows with the flag FRAMES: with ERR_OK the body is a list of blobs, each a JSON
  * frame for the client (none: it hears nothing). A reply's frame.seq that is not
  * 0 says that this was a part: once that is written the request is sent again,
@@ -65,6 +67,7 @@ struct chat_mark {
 	struct uuid chat;
 	uint64_t last_seq;
 	uint64_t delivered_seq; /* the user's own watermark */
+	uint32_t version;       /* changes of the group up to this snapshot */
 };
 
 /* catch_up: what is asked beyond the listed chats. */
@@ -78,6 +81,8 @@ struct catch_up_head {
 struct chat_known {
 	struct uuid chat;
 	uint64_t after_seq; /* wants what is above */
+	uint32_t version;   /* the last change of the group it was told; wants
+	                     * what has changed since as it is now */
 	bool known;         /* false: wants private_chat_created (or chat_added)
 	                     * first, then what followed the user's joining */
 };
@@ -88,12 +93,15 @@ enum catch_up_kind {
 	                      * empty */
 	PART_MESSAGE = 3,    /* json: new_message with catch_up; seq */
 	PART_RECEIPT = 4,    /* json: chat_read or messages_delivered */
+	PART_CHANGE = 5,     /* json: what of a group has changed, as of
+	                      * `version`; all of one version belong together */
 };
 
 struct catch_up_part {
 	enum catch_up_kind kind;
 	struct uuid chat;
 	uint64_t seq;
+	uint32_t version; /* of a CHANGE, of an added chat; else 0 */
 	const char *json; /* borrowed */
 	size_t json_len;
 };
@@ -200,6 +208,9 @@ struct event {
 	enum event_kind kind;
 	uint64_t trace;
 	uint64_t seq;
+	/* FRAME, SPREAD: they tell this change of the group `chat` (1, 2, 3 ...
+	 * of each), 0: none. CHAT_ADDED: the last change that it shows. */
+	uint32_t version;
 	struct uuid chat;
 	struct uuid skip_session;
 	struct uuid token;

@@ -80,7 +80,7 @@ learn_chat(struct conn *c, const struct frame *reply)
 static void
 forget_chat(struct conn *c, const struct frame *reply)
 {
-	if (!uuid_is_nil(&reply->chat)) {
+	if (!uuid_is_nil(&reply->chat) && reply->seq == 0) {
 		(void)catchup_was_unknown(c, &reply->chat);
 		chats_del(&c->chats, &reply->chat);
 	}
@@ -112,8 +112,15 @@ learn(struct conn *c, const struct contract_row *row,
 	case MSG_create_group:
 		learn_chat(c, reply);
 		break;
+	case MSG_change_group_name:
+	case MSG_change_group_description:
+	case MSG_give_admin:
+	case MSG_add_members:
+		deliver_own_change(c, &reply->chat, reply->seq);
+		break;
 	case MSG_remove_member:
 		forget_chat(c, reply);
+		deliver_own_change(c, &reply->chat, reply->seq);
 		break;
 	default:
 		break;

@@ -282,8 +282,8 @@ settle(struct conn *c)
 		}
 		chat->in_flight = false;
 		seqtrack_settle(&chat->track, chat->asked);
-		if (chat->want == WANT_NOTHING &&
-		    seqtrack_has_hole(&chat->track)) {
+		chat_told_version(chat, chat->asked_version);
+		if (chat->want == WANT_NOTHING && chat_has_hole(chat)) {
 			chat->want = WANT_HOLES;
 		}
 	}
@@ -372,6 +372,7 @@ put_known(struct buf *b, struct session_chat *chat)
 	const struct chat_known k = {
 		.chat = chat->id,
 		.after_seq = chat->track.frontier,
+		.version = chat->version,
 		.known = true,
 	};
 
@@ -379,6 +380,7 @@ put_known(struct buf *b, struct session_chat *chat)
 	chat->in_flight = true;
 	chat->want = WANT_NOTHING;
 	chat->asked = seqtrack_top(&chat->track);
+	chat->asked_version = chat->version_heard;
 }
 
 /* Chats that were unknown when the wish was made and are known now. */
@@ -412,8 +414,7 @@ put_chats(struct conn *c, struct buf *b)
 	uint32_t count = 0;
 
 	while ((chat = chats_next(&c->chats, &cursor)) != NULL) {
-		if (chat->want == WANT_HOLES &&
-		    !seqtrack_has_hole(&chat->track)) {
+		if (chat->want == WANT_HOLES && !chat_has_hole(chat)) {
 			chat->want = WANT_NOTHING;
 		}
 		if (w->asking_all || chat->want != WANT_NOTHING) {

@@ -55,6 +55,40 @@ chats_add(struct chats *c, const struct uuid *id, uint64_t base)
 	return chat;
 }
 
+enum change_verdict
+chat_hear_change(struct session_chat *chat, uint32_t version)
+{
+	if (version <= chat->version) {
+		return CHANGE_OLD;
+	}
+	if (version > chat->version_heard) {
+		chat->version_heard = version;
+	}
+	if (version > chat->version + 1) {
+		return CHANGE_AHEAD;
+	}
+	chat->version = version;
+	return CHANGE_NEXT;
+}
+
+void
+chat_told_version(struct session_chat *chat, uint32_t version)
+{
+	if (version > chat->version) {
+		chat->version = version;
+	}
+	if (version > chat->version_heard) {
+		chat->version_heard = version;
+	}
+}
+
+bool
+chat_has_hole(const struct session_chat *chat)
+{
+	return seqtrack_has_hole(&chat->track) ||
+	    chat->version < chat->version_heard;
+}
+
 void
 chats_del(struct chats *c, const struct uuid *id)
 {

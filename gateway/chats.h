@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/attr.h"
 #include "common/map.h"
 #include "common/uuid.h"
 #include "gateway/seqtrack.h"
@@ -26,10 +27,20 @@ struct session_chat {
 	struct seqtrack track;
 	uint64_t seen;   /* a chat_info showed the chat up to here */
 	uint64_t noted;  /* reported as delivered up to here */
+	/* Changes of the group, counted from 1. */
+	uint32_t version;       /* all up to here were told */
+	uint32_t version_heard; /* the highest one heard of */
 	/* For catchup.c. */
 	enum chat_want want;
 	bool in_flight;  /* is being asked of chatd */
 	uint64_t asked;  /* the track's top when it was asked */
+	uint32_t asked_version; /* version_heard when it was asked */
+};
+
+enum change_verdict {
+	CHANGE_NEXT,  /* tell it */
+	CHANGE_OLD,   /* told, or overtaken by what was told */
+	CHANGE_AHEAD, /* one before it is missing */
 };
 
 struct chats {
@@ -43,6 +54,13 @@ struct session_chat *chats_get(const struct chats *c, const struct uuid *id);
  * already, it stays as it is. */
 struct session_chat *chats_add(struct chats *c, const struct uuid *id,
     uint64_t base);
+/* A change of the group was heard of; NEXT counts as told. */
+MUST_CHECK enum change_verdict chat_hear_change(struct session_chat *chat,
+    uint32_t version);
+/* The group was told as it is at this version. */
+void chat_told_version(struct session_chat *chat, uint32_t version);
+/* Whether a message or a change is missing. */
+bool chat_has_hole(const struct session_chat *chat);
 void chats_del(struct chats *c, const struct uuid *id);
 /* Walks all: start with *cursor 0; NULL at the end. */
 struct session_chat *chats_next(const struct chats *c, size_t *cursor);

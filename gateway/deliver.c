@@ -202,6 +202,50 @@ deliver_own_message(struct conn *c, const struct uuid *chat_id, uint64_t seq)
 	}
 }
 
+/* ---- changes of groups --------------------------------------------------- */
+
+static void
+deliver_frame(struct conn *c, struct delivery *d)
+{
+	const struct event *e = d->event;
+	struct session_chat *chat;
+
+	if (e->version == 0) {
+		conn_send(c, plain(d), NULL);
+		return;
+	}
+	chat = chats_get(&c->chats, &e->chat);
+	if (chat == NULL) {
+		/* Its creation was lost, or is about to be overtaken. */
+		catchup_want_unknown(c, &e->chat, HOLE_PATIENCE_MS);
+		return;
+	}
+	switch (chat_hear_change(chat, e->version)) {
+	case CHANGE_NEXT:
+		conn_send(c, plain(d), NULL);
+		break;
+	case CHANGE_OLD:
+		metric_inc(stats.dups);
+		break;
+	case CHANGE_AHEAD:
+		/* What is missing may be the older of two names: nothing is
+		 * shown before it is clear what holds. */
+		catchup_want_chat(c, chat, HOLE_PATIENCE_MS);
+		break;
+	}
+}
+
+void
+deliver_own_change(struct conn *c, const struct uuid *chat_id, uint64_t version)
+{
+	struct session_chat *chat = chats_get(&c->chats, chat_id);
+
+	if (chat != NULL && version > 0 && version <= UINT32_MAX &&
+	    chat_hear_change(chat, (uint32_t)version) == CHANGE_AHEAD) {
+		catchup_want_chat(c, chat, HOLE_PATIENCE_MS);
+	}
+}
+
 /* ---- the other kinds ---------------------------------------------------- */
 
 static void
@@ -214,6 +258,7 @@ deliver_added(struct conn *c, struct delivery *d)
 		return;
 	}
 	chat = chats_add(&c->chats, &e->chat, e->seq);
+	chat_told_version(chat, e->version);
 	if (catchup_was_unknown(c, &e->chat)) {
 		/* Messages came before it and were left to catch-up. */
 		catchup_want_chat(c, chat, 0);
@@ -287,7 +332,7 @@ deliver_live(struct conn *c, struct delivery *d)
 {
 	switch (d->event->kind) {
 	case EVENT_FRAME:
-		conn_send(c, plain(d), NULL);
+		deliver_frame(c, d);
 		break;
 	case EVENT_MESSAGE:
 		deliver_message(c, d);
@@ -388,11 +433,27 @@ part_message(struct conn *c, struct delivery *d)
 	send_message(c, chat, plain(d));
 }
 
+/* The group as it is at this version. A change told live since then is newer. */
+static void
+part_change(struct conn *c, struct delivery *d)
+{
+	const struct event *e = d->event;
+	struct session_chat *chat = chats_get(&c->chats, &e->chat);
+
+	if (chat == NULL || e->version < chat->version) {
+		return;
+	}
+	metric_inc(stats.catch_up_changes);
+	chat_told_version(chat, e->version);
+	conn_send(c, plain(d), NULL);
+}
+
 void
 deliver_part(struct conn *c, const struct catch_up_part *part)
 {
 	const struct event e = {
 		.seq = part->seq,
+		.version = part->version,
 		.chat = part->chat,
 		.json = part->json,
 		.json_len = part->json_len,
@@ -415,6 +476,9 @@ deliver_part(struct conn *c, const struct catch_up_part *part)
 		break;
 	case PART_RECEIPT:
 		deliver_receipt(c, &d);
+		break;
+	case PART_CHANGE:
+		part_change(c, &d);
 		break;
 	}
 	delivery_fini(&d);

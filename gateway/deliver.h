@@ -44,5 +44,9 @@ void deliver_drop(struct conn *c);
  * its own request; see seqtrack.h for what an own message means. */
 void deliver_own_message(struct conn *c, const struct uuid *chat,
     uint64_t seq);
+/* The session's own change of a group was answered: it is that group's change
+ * number `version`. 0: it was none. */
+void deliver_own_change(struct conn *c, const struct uuid *chat,
+    uint64_t version);
 
 #endif

@@ -107,6 +107,7 @@ load_marks(struct conn *c, struct rd *r)
 		}
 		chat = chats_add(&c->chats, &m.chat, m.last_seq);
 		chat->noted = m.last_seq;
+		chat_told_version(chat, m.version);
 		if (m.delivered_seq < m.last_seq) {
 			buf_put_uuid(&c->snapshot, &m.chat);
 			buf_put_u64(&c->snapshot, m.last_seq);

@@ -65,6 +65,8 @@ static const struct {
 	{ &stats.catch_ups, P "catch_ups_total", "Catch-up calls to chatd" },
 	{ &stats.catch_up_failed, P "catch_ups_failed_total",
 	    "Catch-up calls without an answer" },
+	{ &stats.catch_up_changes, P "catch_up_changes_total",
+	    "Changes of groups told by catch-up" },
 	{ &stats.catch_up_messages, P "catch_up_messages_total",
 	    "Messages that came by catch-up" },
 	{ &stats.marks_reported, P "delivered_marks_total",

@@ -32,6 +32,7 @@ struct stats {
 	struct metric *catch_ups;
 	struct metric *catch_up_failed;
 	struct metric *catch_up_messages;
+	struct metric *catch_up_changes;
 	struct metric *marks_reported;
 	struct metric *marks_dropped;
 	struct metric *presence_failed;

@@ -72,3 +72,40 @@ CROSS JOIN LATERAL (
 WHERE me.user_id = $1::uuid AND m.sender_id = $1::uuid
 	AND c.announced_at > now() - $2::bigint * interval '1 millisecond'
 ORDER BY c.id, m.seq LIMIT 2000
+
+-- name: catch_up_changes
+-- What of the groups $2 has changed since the versions $3, and who changed it last:
+-- of the first $4 groups of which that is so. For the members the member $1 is
+-- to be shown, what chat_members gives follows in catch_up_members.
+SELECT c.id, c.version, g.kind, g.user_id, c.name, c.description, c.avatar_url
+FROM (
+	SELECT c.id, c.version, c.name, c.description, c.avatar_url,
+	       i.version AS known, i.ord
+	FROM unnest($2::uuid[], $3::integer[]) WITH ORDINALITY
+		AS i (id, version, ord)
+	JOIN members me ON me.chat_id = i.id AND me.user_id = $1::uuid
+	JOIN chats c ON c.id = i.id AND c.version > i.version
+	ORDER BY i.ord LIMIT $4::bigint
+) c
+JOIN group_changes g ON g.chat_id = c.id AND g.version > c.known
+ORDER BY c.ord, g.kind DESC
+
+-- name: catch_up_members
+-- The members of those groups whose members have changed, as $1 sees them: rows as
+-- of chat_members, the chat's id behind.
+SELECT u.id, u.username, u.name, u.avatar_url, u.last_seen_at, k.nickname,
+       x.role, x.last_read_at, x.delivered_seq, x.read_seq, c.id
+FROM (
+	SELECT c.id, c.version, c.name, c.description, c.avatar_url,
+	       i.version AS known, i.ord
+	FROM unnest($2::uuid[], $3::integer[]) WITH ORDINALITY
+		AS i (id, version, ord)
+	JOIN members me ON me.chat_id = i.id AND me.user_id = $1::uuid
+	JOIN chats c ON c.id = i.id AND c.version > i.version
+	ORDER BY i.ord LIMIT $4::bigint
+) c
+JOIN group_changes g ON g.chat_id = c.id AND g.kind = 3 AND g.version > c.known
+JOIN members x ON x.chat_id = c.id
+JOIN users u ON u.id = x.user_id
+LEFT JOIN contacts k ON k.owner_id = $1::uuid AND k.user_id = x.user_id
+ORDER BY c.ord, x.joined_at, x.user_id

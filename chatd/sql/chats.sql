@@ -42,10 +42,10 @@ SELECT c.id, c.kind, c.name, c.description, c.avatar_url, c.last_seq,
            OR NOT EXISTS (SELECT FROM members x WHERE x.chat_id = c.id
            AND x.user_id <> m.sender_id AND x.delivered_seq < m.seq) THEN 1
        ELSE 0
-       END AS last_state, c.founder
+       END AS last_state, c.founder, c.version
 FROM (
 	SELECT c.id, c.kind, c.name, c.description, c.avatar_url, c.last_seq,
-	       c.announced_seq, me.joined_seq, me.delivered_seq, me.read_seq,
+	       c.announced_seq, c.version, me.joined_seq, me.delivered_seq, me.read_seq,
 	       me.own_unread, me.joined_at = c.created_at AS founder,
 	       coalesce(c.last_message_at, c.created_at) AS active_at
 	FROM members me JOIN chats c ON c.id = me.chat_id

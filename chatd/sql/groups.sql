@@ -36,23 +36,49 @@ LEFT JOIN members me ON me.chat_id = c.id AND me.user_id = $2::uuid
 WHERE c.id = $1::uuid
 
 -- name: group_change
--- By admin $2; what is null stays.
-UPDATE chats c
-SET name = coalesce($3::text, c.name),
-    description = coalesce($4::text, c.description),
-    avatar_url = coalesce($5::text, c.avatar_url)
-WHERE c.id = $1::uuid AND c.kind = 1 AND EXISTS (
-	SELECT FROM members me WHERE me.chat_id = $1::uuid
-		AND me.user_id = $2::uuid AND me.role = 1)
+-- By admin $2; what is null stays. Gives the change's number.
+WITH changed AS (
+	UPDATE chats c
+	SET name = coalesce($3::text, c.name),
+	    description = coalesce($4::text, c.description),
+	    avatar_url = coalesce($5::text, c.avatar_url),
+	    version = c.version + 1
+	WHERE c.id = $1::uuid AND c.kind = 1 AND EXISTS (
+		SELECT FROM members me WHERE me.chat_id = $1::uuid
+			AND me.user_id = $2::uuid AND me.role = 1)
+	RETURNING c.id, c.version
+), noted AS (
+	INSERT INTO group_changes (chat_id, kind, version, user_id)
+	SELECT changed.id, CASE WHEN $3::text IS NOT NULL THEN 0
+	           WHEN $4::text IS NOT NULL THEN 1 ELSE 2 END,
+	       changed.version, $2::uuid
+	FROM changed
+	ON CONFLICT (chat_id, kind) DO UPDATE
+	SET version = excluded.version, user_id = excluded.user_id
+)
+SELECT version FROM changed
 
 -- name: group_give_admin
--- By admin $2 to member $3.
-UPDATE members x SET role = 1
-FROM chats c
-WHERE c.id = $1::uuid AND c.kind = 1
-	AND x.chat_id = c.id AND x.user_id = $3::uuid AND EXISTS (
-	SELECT FROM members me WHERE me.chat_id = $1::uuid
-		AND me.user_id = $2::uuid AND me.role = 1)
+-- By admin $2 to member $3. Gives the change's number.
+WITH raised AS (
+	UPDATE members x SET role = 1
+	FROM chats c
+	WHERE c.id = $1::uuid AND c.kind = 1
+		AND x.chat_id = c.id AND x.user_id = $3::uuid AND EXISTS (
+		SELECT FROM members me WHERE me.chat_id = $1::uuid
+			AND me.user_id = $2::uuid AND me.role = 1)
+	RETURNING x.chat_id
+), changed AS (
+	UPDATE chats c SET version = c.version + 1
+	FROM raised WHERE c.id = raised.chat_id
+	RETURNING c.id, c.version
+), noted AS (
+	INSERT INTO group_changes (chat_id, kind, version, user_id)
+	SELECT changed.id, 3, changed.version, $2::uuid FROM changed
+	ON CONFLICT (chat_id, kind) DO UPDATE
+	SET version = excluded.version, user_id = excluded.user_id
+)
+SELECT version FROM changed
 
 -- name: group_member
 -- A row as of chat_members: member $2, without anyone's nickname.
@@ -89,13 +115,14 @@ ORDER BY k.owner_id, k.user_id
 -- $1 chat, $2 the asker, $3 who is to be in it, each once, $4 most members. What
 -- was before the joining counts as delivered and read. Whom a lone member was
 -- writing to was nobody, so nothing of it is left to announce. At least one row:
--- whether all of $3 exist, whether they fit, and who is new.
+-- whether all of $3 exist, whether they fit, the number of the change (the last
+-- one where nobody is new), and who is new.
 WITH people AS MATERIALIZED (
 	SELECT u.id, EXISTS (SELECT FROM members x WHERE x.chat_id = $1::uuid
 		AND x.user_id = u.id) AS inside
 	FROM users u WHERE u.id = ANY ($3::uuid[])
 ), verdict AS MATERIALIZED (
-	SELECT c.id, c.last_seq, t.inside_n,
+	SELECT c.id, c.last_seq, c.version, t.inside_n,
 	       p.people_n = cardinality($3::uuid[]) AS known,
 	       t.inside_n + p.fresh_n <= $4::bigint AS fits
 	FROM chats c,
@@ -115,17 +142,27 @@ WITH people AS MATERIALIZED (
 	FROM verdict v, people p
 	WHERE v.known AND v.fits AND NOT p.inside
 	RETURNING user_id, joined_seq
-), not_alone AS (
-	UPDATE chats c SET announced_seq = v.last_seq
+), changed AS (
+	UPDATE chats c
+	SET announced_seq = CASE WHEN v.inside_n = 1 THEN v.last_seq
+	        ELSE c.announced_seq END,
+	    version = c.version + 1
 	FROM verdict v
-	WHERE c.id = v.id AND v.inside_n = 1 AND EXISTS (SELECT FROM joined)
+	WHERE c.id = v.id AND EXISTS (SELECT FROM joined)
+	RETURNING c.id, c.version
+), noted AS (
+	INSERT INTO group_changes (chat_id, kind, version, user_id)
+	SELECT changed.id, 3, changed.version, $2::uuid FROM changed
+	ON CONFLICT (chat_id, kind) DO UPDATE
+	SET version = excluded.version, user_id = excluded.user_id
 )
-SELECT v.known, v.fits, j.user_id, j.joined_seq
-FROM verdict v LEFT JOIN joined j ON true
+SELECT v.known, v.fits, coalesce(n.version, v.version), j.user_id, j.joined_seq
+FROM verdict v LEFT JOIN changed n ON true LEFT JOIN joined j ON true
 
 -- name: group_remove
 -- Member $3 by admin $2, or by himself. When no admin is left, the member of
--- longest standing is one from now on.
+-- longest standing is one from now on: a change of its own. Gives the number of
+-- the (first) change.
 WITH gone AS (
 	DELETE FROM members x
 	USING chats c, members me
@@ -146,8 +183,20 @@ WITH gone AS (
 			WHERE a.chat_id = $1::uuid AND a.role = 1
 			AND a.user_id <> $3::uuid)
 	RETURNING x.user_id
+), changed AS (
+	UPDATE chats c
+	SET version = c.version + 1 + (SELECT count(*)::integer FROM heir)
+	FROM gone WHERE c.id = $1::uuid
+	RETURNING c.id, c.version
+), noted AS (
+	INSERT INTO group_changes (chat_id, kind, version, user_id)
+	SELECT changed.id, 3, changed.version, $2::uuid FROM changed
+	ON CONFLICT (chat_id, kind) DO UPDATE
+	SET version = excluded.version, user_id = excluded.user_id
 )
-SELECT gone.last_seq, gone.read_seq, heir.user_id FROM gone LEFT JOIN heir ON true
+SELECT gone.last_seq, gone.read_seq, heir.user_id,
+       changed.version - (SELECT count(*)::integer FROM heir)
+FROM gone CROSS JOIN changed LEFT JOIN heir ON true
 
 -- name: group_alone
 -- Rows as of receipts_announce, when one member is left: with nobody to wait for,

@@ -76,9 +76,9 @@ def test_answers_teach_the_session(bench):
     assert (str(reply.chat), reply.seq) == (reply.frame()["chat"]["id"], 0)
     chat = str(reply.chat)
     reply = a.ask("remove_member", chat_id=chat, member_id=str(b.user))
-    assert (reply.reason, reply.chat.int) == ("ok", 0)
+    assert (reply.reason, str(reply.chat), reply.seq) == ("ok", chat, 1)
     reply = a.ask("remove_member", chat_id=chat, member_id=str(a.user))
-    assert (reply.reason, str(reply.chat)) == ("ok", chat)
+    assert (reply.reason, str(reply.chat), reply.seq) == ("ok", chat, 0)
 
 
 def test_changes_at_once_are_told_in_the_order_they_were_made(bench):
@@ -171,3 +171,104 @@ def test_emptied_groups_are_purged_and_forgotten(bench):
         threading.Event().wait(0.05)
     else:
         raise AssertionError("messages or the note of them stay")
+
+
+# ---- changes that were missed ------------------------------------------------
+
+CHANGE = 5
+
+
+def ask_as(session, name, **fields):
+    frame = session.frame(name)
+    reply = session.peer.ask(Frame(
+        frame.kind, dict(fields, type=name), user=frame.user,
+        session=frame.session, token=frame.token))
+    assert reply.reason == "ok", reply.body
+    return reply
+
+
+def test_each_change_of_a_group_has_a_number_and_is_told_with_it(bench):
+    a, b, c = bench.session(), bench.session(), bench.session()
+    chat = found(a, b)
+    ear = bench.ear(b)
+    asked = [
+        ask_as(a, "change_group_name", chat_id=chat, new_name="One"),
+        ask_as(a, "change_group_description", chat_id=chat,
+               new_description="Two"),
+        ask_as(a, "add_members", chat_id=chat, member_ids=[str(c.user)]),
+        ask_as(a, "add_members", chat_id=chat, member_ids=[str(c.user)]),
+        ask_as(a, "give_admin", chat_id=chat, user_id=str(b.user)),
+        ask_as(a, "remove_member", chat_id=chat, member_id=str(c.user))]
+    assert [r.seq for r in asked] == [1, 2, 3, 3, 4, 5]
+    heard = ear.hear(4)
+    assert [(e.change, e.frame["type"]) for e in heard] == [
+        (1, "group_name_change_result"), (2, "group_description_change_result"),
+        (4, "admin_given_to_member"), (5, "chat_member_removed")]
+    # The only admins leave: the heir's news are a change of their own.
+    ask_as(b, "remove_member", chat_id=chat, member_id=str(b.user))
+    d = bench.session()
+    ask_as(a, "add_members", chat_id=chat, member_ids=[str(d.user)])
+    ear = bench.ear(d)
+    reply = ask_as(a, "remove_member", chat_id=chat, member_id=str(a.user))
+    assert (str(reply.chat), reply.seq) == (chat, 0)
+    assert [(e.change, e.frame["type"]) for e in ear.hear(2)] == [
+        (8, "chat_member_removed"), (9, "admin_given_to_member")]
+    d.user_info()
+    assert d.versions[chat] == 9
+
+
+def test_catch_up_tells_what_of_a_group_has_changed_and_nothing_else(bench):
+    a, b, c = bench.session(), bench.session(), bench.session()
+    chat, other = found(a, b), found(a, b)
+    b.user_info()
+    assert b.versions == {chat: 0, other: 0}
+    ask_as(a, "change_group_name", chat_id=chat, new_name="First")
+    ask_as(a, "change_group_description", chat_id=chat, new_description="D")
+    ask_as(a, "add_members", chat_id=chat, member_ids=[str(c.user)])
+    ask_as(a, "change_group_name", chat_id=chat, new_name="Second")
+    set_avatar(bench, a, chat, URL)
+    known = {chat: (0, True, 0), other: (0, True, 0)}
+    more, parts = b.catch_up(known)
+    assert not more
+    assert [(kind, place, version, frame["type"])
+            for kind, place, version, frame in parts] == [
+        (CHANGE, chat, 5, "chat_members_added"),
+        (CHANGE, chat, 5, "group_avatar_updated"),
+        (CHANGE, chat, 5, "group_description_change_result"),
+        (CHANGE, chat, 5, "group_name_change_result")]
+    members, avatar, description, name = (p[3] for p in parts)
+    assert {m["user_id"] for m in members["members"]} == \
+        {str(s.user) for s in (a, b, c)}
+    assert members["added_user_ids"] == []
+    assert avatar["avatar_url"] == URL
+    assert description["new_description"] == "D"
+    assert (name["new_name"], name["changer_user_id"]) == \
+        ("Second", str(a.user))
+    # Told up to 3: the name and the picture are newer.
+    more, parts = b.catch_up({chat: (0, True, 3), other: (0, True, 0)})
+    assert [p[3]["type"] for p in parts] == [
+        "group_avatar_updated", "group_name_change_result"]
+    assert b.catch_up({chat: (0, True, 5)}) == (False, [])
+    # Not the group's business of one who is out.
+    eve = bench.session()
+    (part,) = eve.catch_up({chat: (0, True, 0)})[1]
+    assert part[3]["type"] == "chat_member_removed"
+
+
+def test_catch_up_tells_many_groups_in_parts(bench):
+    a, b = bench.session(), bench.session()
+    chats = [found(a, b) for _ in range(20)]
+    for chat in chats:
+        ask_as(a, "give_admin", chat_id=chat, user_id=str(b.user))
+    known = {chat: (0, True, 0) for chat in chats}
+    told, asked = set(), 0
+    more = True
+    while more:
+        more, parts = b.catch_up(known)
+        asked += 1
+        for kind, chat, version, frame in parts:
+            assert (kind, version) == (CHANGE, 1) and chat not in told
+            assert {m["role"] for m in frame["members"]} == {"admin"}
+            told.add(chat)
+            known[chat] = (0, True, version)
+    assert told == set(chats) and asked > 1

@@ -152,6 +152,7 @@ class Session:
         self.peer, self.account = peer, account
         self.user, self.token = account.user, account.token_id
         self.id = uuid.uuid4()
+        self.versions = {}      # of the chats in the last user_info
 
     def frame(self, name, seq=0, chat=NIL, **fields):
         body = dict(fields, type=name) if name in KINDS and KINDS[name] < 1000 \
@@ -179,9 +180,11 @@ class Session:
         (count,) = struct.unpack_from(">I", reply.body)
         marks, at = {}, 4
         for _ in range(count):
-            chat, last, delivered = struct.unpack_from(">16sQQ", reply.body, at)
+            chat, last, delivered, version = struct.unpack_from(
+                ">16sQQI", reply.body, at)
             marks[str(uuid.UUID(bytes=chat))] = (last, delivered)
-            at += 32
+            self.versions[str(uuid.UUID(bytes=chat))] = version
+            at += 36
         (length,) = struct.unpack_from(">I", reply.body, at)
         frame = json.loads(reply.body[at + 4:])
         assert length == len(reply.body) - at - 4
@@ -189,26 +192,28 @@ class Session:
         return reply, marks, frame
 
     def catch_up(self, known, all_chats=False, away_ms=0):
-        """known: {chat: (after_seq, known)}; gives (more, parts)."""
+        """known: {chat: (after_seq, known)} or with the group's version as a
+        third; gives (more, parts)."""
         body = struct.pack(">BII", all_chats, away_ms, len(known))
-        for chat, (after, is_known) in known.items():
-            body += struct.pack(">16sQB", uuid.UUID(str(chat)).bytes, after,
-                                is_known)
+        for chat, (after, is_known, *version) in known.items():
+            body += struct.pack(">16sQIB", uuid.UUID(str(chat)).bytes, after,
+                                version[0] if version else 0, is_known)
         reply = self.peer.call("catch_up", body, user=self.user,
                                session=self.id)
         assert reply.reason == "ok", reply.reason
         more, count = struct.unpack_from(">BI", reply.body)
         at, parts = 5, []
         for _ in range(count):
-            kind, chat, seq, length = struct.unpack_from(">B16sQI", reply.body,
-                                                         at)
-            at += 29
+            kind, chat, seq, version, length = struct.unpack_from(
+                ">B16sQII", reply.body, at)
+            at += 33
             text = reply.body[at:at + length]
             at += length
             frame = json.loads(text) if text else None
             if frame:
                 check_frame(frame)
-            parts.append((kind, str(uuid.UUID(bytes=chat)), seq, frame))
+            parts.append((kind, str(uuid.UUID(bytes=chat)),
+                          version if kind == 5 else seq, frame))
         assert at == len(reply.body)
         return bool(more), parts
 
@@ -221,15 +226,15 @@ def report(peer, chat, marks):
 
 
 class Event:
-    EVENT = struct.Struct(">BBQQ16s16s16sI")
+    EVENT = struct.Struct(">BBQQI16s16s16sI")
     KINDS = {1: "frame", 2: "message", 3: "receipt", 4: "chat_added",
              5: "chat_lost", 6: "token_ended", 7: "resync",
              8: "spread"}
 
     def __init__(self, topic, data):
-        version, kind, self.trace, self.seq, chat, skip, token, length = \
-            self.EVENT.unpack_from(data)
-        assert version == 1
+        version, kind, self.trace, self.seq, self.change, chat, skip, token, \
+            length = self.EVENT.unpack_from(data)
+        assert version == 2
         self.topic = topic.decode()
         self.kind = self.KINDS[kind]
         self.chat = str(uuid.UUID(bytes=chat))

@@ -129,7 +129,7 @@ events_come_back_and_damage_is_refused(void **state)
 {
 	struct buf b = BUF_INIT;
 	struct event in = { .kind = EVENT_MESSAGE, .trace = 5, .seq = 77,
-		.chat = uuid_v4(), .skip_session = uuid_v4(),
+		.version = 6, .chat = uuid_v4(), .skip_session = uuid_v4(),
 		.token = uuid_v4(), .json = "{}", .json_len = 2 };
 	struct event out;
 
@@ -137,7 +137,7 @@ events_come_back_and_damage_is_refused(void **state)
 	put_event(&b, &in);
 	assert_true(get_event(b.data, b.len, &out));
 	assert_int_equal(out.kind, EVENT_MESSAGE);
-	assert_true(out.seq == 77 && out.trace == 5);
+	assert_true(out.seq == 77 && out.trace == 5 && out.version == 6);
 	assert_true(uuid_eq(&in.chat, &out.chat));
 	assert_true(uuid_eq(&in.skip_session, &out.skip_session));
 	assert_memory_equal(out.json, "{}", 2);
@@ -208,10 +208,10 @@ static void
 bodies_of_calls_come_back(void **state)
 {
 	struct buf b = BUF_INIT;
-	struct chat_mark mark = { uuid_v4(), 9, 4 }, mark_r;
+	struct chat_mark mark = { uuid_v4(), 9, 4, 7 }, mark_r;
 	struct catch_up_head head = { true, 1234 }, head_r;
-	struct chat_known known = { uuid_v4(), 17, true }, known_r;
-	struct catch_up_part part = { PART_MESSAGE, uuid_v4(), 3, "{}", 2 };
+	struct chat_known known = { uuid_v4(), 17, 8, true }, known_r;
+	struct catch_up_part part = { PART_CHANGE, uuid_v4(), 3, 5, "{}", 2 };
 	struct catch_up_part part_r;
 	struct delivered_mark dm = { uuid_v4(), 12 }, dm_r;
 	struct session_head sh = { uuid_v4(), true }, sh_r;
@@ -239,10 +239,13 @@ bodies_of_calls_come_back(void **state)
 	get_presence_change(&r, &pc_r);
 	assert_true(rd_done(&r));
 	assert_true(uuid_eq(&mark.chat, &mark_r.chat) &&
-	    mark_r.last_seq == 9 && mark_r.delivered_seq == 4);
+	    mark_r.last_seq == 9 && mark_r.delivered_seq == 4 &&
+	    mark_r.version == 7);
 	assert_true(head_r.all_chats && head_r.away_ms == 1234);
-	assert_true(known_r.known && known_r.after_seq == 17);
-	assert_true(part_r.kind == PART_MESSAGE && part_r.json_len == 2);
+	assert_true(known_r.known && known_r.after_seq == 17 &&
+	    known_r.version == 8);
+	assert_true(part_r.kind == PART_CHANGE && part_r.seq == 3 &&
+	    part_r.version == 5 && part_r.json_len == 2);
 	assert_true(uuid_eq(&dm.user, &dm_r.user) && dm_r.upto == 12);
 	assert_true(sh_r.complete && uuid_eq(&sh.gateway, &sh_r.gateway));
 	assert_true(sc_r.op == SESSION_DOWN &&
