@@ -1,0 +1,131 @@
+/*
+ * Prints results: see report.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "bench/load/report.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "bench/load/load.h"
+#include "common/json_out.h"
+
+static void
+put_number(struct json_out *j, const char *key, double v)
+{
+	char text[64];
+	int n = snprintf(text, sizeof(text), "%.3f", isfinite(v) ? v : 0.0);
+
+	json_key(j, key);
+	json_raw(j, text, (size_t)n);
+}
+
+static void
+put_histogram(struct json_out *j, const char *key, const struct histogram *h)
+{
+	static const struct {
+		const char *name;
+		double share;
+	} points[] = { { "p50", 0.5 }, { "p90", 0.9 }, { "p99", 0.99 },
+		{ "p999", 0.999 } };
+
+	if (h->count == 0) {
+		return;
+	}
+	json_key_obj(j, key);
+	json_key_int(j, "count", (int64_t)h->count);
+	put_number(j, "mean", (double)h->sum / (double)h->count / 1e3);
+	for (size_t i = 0; i < 4; i++) {
+		put_number(j, points[i].name, (double)histogram_quantile(h,
+		    points[i].share) / 1e3);
+	}
+	put_number(j, "max", (double)h->max / 1e3);
+	json_obj_end(j);
+}
+
+static void
+put_watched(struct json_out *j, const struct watched *w, double seconds)
+{
+	const struct usage *a = &w->before, *b = &w->after;
+
+	json_key_obj(j, w->name);
+	put_number(j, "user_s", b->user_s - a->user_s);
+	put_number(j, "system_s", b->system_s - a->system_s);
+	put_number(j, "cores", (b->user_s + b->system_s - a->user_s -
+	    a->system_s) / seconds);
+	json_key_int(j, "switches", (int64_t)(b->switches - a->switches));
+	json_key_int(j, "switches_forced", (int64_t)(b->switches_forced -
+	    a->switches_forced));
+	json_key_int(j, "resident_kib_before", (int64_t)a->resident_kib);
+	json_key_int(j, "resident_kib", (int64_t)b->resident_kib);
+	json_obj_end(j);
+}
+
+static void
+put_closes(struct json_out *j)
+{
+	char code[16];
+
+	json_key_obj(j, "close_codes");
+	for (unsigned i = 0; i < 5000; i++) {
+		if (counts.close_codes[i] > 0) {
+			snprintf(code, sizeof(code), "%u", i);
+			json_key_int(j, code, counts.close_codes[i]);
+		}
+	}
+	json_obj_end(j);
+}
+
+static void
+put_counts(struct json_out *j)
+{
+	json_key_int(j, "errors", (int64_t)counts.errors);
+	json_key_int(j, "connects_failed", (int64_t)counts.connects_failed);
+	json_key_int(j, "refused", (int64_t)counts.refused);
+	json_key_int(j, "closes", (int64_t)counts.closes);
+	put_closes(j);
+	json_key_int(j, "frames", (int64_t)counts.frames);
+	json_key_int(j, "bytes_in", (int64_t)counts.bytes_in);
+}
+
+static void
+put_rates(struct json_out *j, double seconds)
+{
+	put_number(j, "sent_per_s", (double)results.sent / seconds);
+	put_number(j, "acked_per_s", (double)results.acked / seconds);
+	put_number(j, "delivered_per_s", (double)results.delivered / seconds);
+	put_number(j, "opened_per_s", (double)results.opened / seconds);
+}
+
+void
+report_print(const char *mode, double seconds)
+{
+	struct buf b = BUF_INIT;
+	struct json_out j;
+
+	json_out_init(&j, &b);
+	json_obj(&j);
+	json_key_str(&j, "mode", mode);
+	json_key_int(&j, "connections", options.world.users);
+	put_number(&j, "rate", options.rate);
+	json_key_int(&j, "window", options.window);
+	put_number(&j, "seconds", seconds);
+	put_rates(&j, seconds);
+	put_counts(&j);
+	json_key_int(&j, "completed", (int64_t)results.completed);
+	json_key_obj(&j, "latency_us");
+	put_histogram(&j, "ack", &results.ack);
+	put_histogram(&j, "delivery", &results.delivery);
+	put_histogram(&j, "last_delivery", &results.last);
+	put_histogram(&j, "opening", &results.opening);
+	json_obj_end(&j);
+	json_key_obj(&j, "processes");
+	for (unsigned i = 0; i < options.watched_count; i++) {
+		put_watched(&j, &options.watched[i], seconds);
+	}
+	json_obj_end(&j);
+	json_obj_end(&j);
+	printf("%.*s\n", (int)b.len, (const char *)b.data);
+	buf_fini(&b);
+}
