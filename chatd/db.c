@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chatd/db_connect.h"
 #include "chatd/db_int.h"
 #include "common/clock.h"
 #include "common/daemon.h"
@@ -307,7 +308,12 @@ db_open(uv_loop_t *loop, const char *url, unsigned connections)
 	PGconn *conn = db_connect(url, error, sizeof(error));
 	struct db *db;
 
-	if (conn == NULL) {
+	/* Gone since the schema was checked: it is waited for like later on. Once
+	 * more, since it may have come back between the two looks. */
+	if (conn == NULL && !db_is_away(url)) {
+		conn = db_connect(url, error, sizeof(error));
+	}
+	if (conn == NULL && !db_is_away(url)) {
 		log_error("cannot_reach_postgres", "cause=\"%s\" "
 		    "remedy=\"check database_url and that the server runs\"",
 		    error);
@@ -328,7 +334,9 @@ db_open(uv_loop_t *loop, const char *url, unsigned connections)
 	}
 	register_metrics(db);
 	start_handles(db);
-	if (link_adopt(&db->links[0], conn)) {
+	if (conn == NULL) {
+		daemon_need("postgres", false);
+	} else if (link_adopt(&db->links[0], conn)) {
 		db_link_is_up(db, &db->links[0]);
 	}
 	return db;

@@ -56,8 +56,9 @@ enum db_outcome {
 };
 
 /* Connects the first link and prepares every statement, waiting for it: only at
- * start. NULL (and a log_error naming cause and remedy) when that fails. The
- * other links follow in the background. `url` is borrowed. */
+ * start. NULL (and a log_error naming cause and remedy) when that fails for
+ * another reason than that the server is away. The other links follow in the
+ * background. `url` is borrowed. */
 MUST_CHECK struct db *db_open(uv_loop_t *loop, const char *url,
     unsigned connections);
 /* No further connects. False while one is still under way. */

@@ -66,22 +66,24 @@ url_is_good(const char *url, char *error, size_t error_len)
 	return true;
 }
 
+/* What stands before dbname are defaults, what follows it is forced. */
+static const char *const conn_keys[] = { "connect_timeout",
+	"application_name", "keepalives_idle", "keepalives_interval",
+	"keepalives_count", "tcp_user_timeout", "dbname", "client_encoding",
+	NULL };
+#define CONN_VALUES(url) { "5", "parley-chatd", "10", "5", "3", "10000", \
+	(url), "UTF8", NULL }
+
 PGconn *
 db_connect_plain(const char *url, char *error, size_t error_len)
 {
-	/* What stands before dbname are defaults, what follows it is forced. */
-	static const char *const keys[] = { "connect_timeout",
-		"application_name", "keepalives_idle", "keepalives_interval",
-		"keepalives_count", "tcp_user_timeout", "dbname",
-		"client_encoding", NULL };
-	const char *const values[] = { "5", "parley-chatd", "10", "5", "3",
-		"10000", url, "UTF8", NULL };
+	const char *const values[] = CONN_VALUES(url);
 	PGconn *conn;
 
 	if (!url_is_good(url, error, error_len)) {
 		return NULL;
 	}
-	conn = PQconnectdbParams(keys, values, 1);
+	conn = PQconnectdbParams(conn_keys, values, 1);
 	if (conn == NULL || PQstatus(conn) != CONNECTION_OK) {
 		if (conn == NULL) {
 			snprintf(error, error_len, "out of memory");
@@ -92,6 +94,15 @@ db_connect_plain(const char *url, char *error, size_t error_len)
 		return NULL;
 	}
 	return conn;
+}
+
+bool
+db_is_away(const char *url)
+{
+	const char *const values[] = CONN_VALUES(url);
+	PGPing answer = PQpingParams(conn_keys, values, 1);
+
+	return answer == PQPING_REJECT || answer == PQPING_NO_RESPONSE;
 }
 
 static bool

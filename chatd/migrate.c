@@ -8,8 +8,11 @@
 #include "chatd/migrate.h"
 
 #include <libpq-fe.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "chatd/db_connect.h"
 #include "chatd/sql_migrations.h"
@@ -19,6 +22,9 @@
 #define LOCK_KEY "1347570777"
 /* The least-privileged role that chatd runs as, where it exists. */
 #define RUNTIME_ROLE "parley_chatd"
+/* Between two attempts at a server that is away; a line is logged this often. */
+#define WAIT_MS 250
+#define WAIT_LOG_EVERY 40
 
 static const char grants[] =
     "DO $do$ BEGIN"
@@ -149,11 +155,55 @@ refuse_newer(int version)
 	return true;
 }
 
+/* Nothing was begun yet: to end is all there is to do. */
+static void
+on_stop(int number)
+{
+	(void)number;
+	_exit(0);
+}
+
+/* The order of starting does not matter: a server that is away is waited for,
+ * without end, and with a line now and then. */
+static void
+wait_until_back(const char *cause)
+{
+	struct timespec pause = { .tv_nsec = WAIT_MS * 1000000 };
+	static unsigned rounds;
+
+	if (rounds++ % WAIT_LOG_EVERY == 0) {
+		log_warn("waiting_for_postgres", "cause=\"%s\" remedy=\"start "
+		    "the server, or check database_url (and migrate_url)\"",
+		    cause);
+	}
+	nanosleep(&pause, NULL);
+}
+
+static PGconn *
+connect_when_there(const char *url, char *error, size_t error_len)
+{
+	PGconn *conn;
+	unsigned refusals = 0;
+
+	signal(SIGTERM, on_stop);
+	signal(SIGINT, on_stop);
+	while ((conn = db_connect_plain(url, error, error_len)) == NULL) {
+		if (db_is_away(url)) {
+			wait_until_back(error);
+		} else if (++refusals > 1) {
+			break; /* the first may have been its coming back */
+		}
+	}
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGINT, SIG_DFL);
+	return conn;
+}
+
 static PGconn *
 open_for(const char *url)
 {
 	char error[256];
-	PGconn *conn = db_connect_plain(url, error, sizeof(error));
+	PGconn *conn = connect_when_there(url, error, sizeof(error));
 
 	if (conn == NULL) {
 		log_error("cannot_reach_postgres", "cause=\"%s\" "

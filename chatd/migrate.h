@@ -1,7 +1,8 @@
 /*
  * The schema's numbered migrations (chatd/sql/migrations, embedded at build
  * time), applied forward only, each in its transaction, under an advisory lock,
- * so that any number of chatds may start at once. Blocks: before the loop runs.
+ * so that any number of chatds may start at once. Blocks, before the loop runs,
+ * and as long as the server is away: SIGTERM then ends the process with status 0.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -237,3 +237,22 @@ async def test_both_stores_and_all_services_restart_and_chat_goes_on(new_stack):
     await all_heard(ben, chat_id, 21)
     cleo = await person(stack, 1)
     await private_chat(ann, cleo)
+
+
+async def test_a_chatd_started_without_postgres_waits_for_it(new_stack):
+    stack = new_stack(own_postgres=True, settings=QUICK_TIMEOUT)
+    ann, ben, chat_id = await pair(stack)
+    lenient(ann, ben)
+    stack.chatds[0].kill()
+    stack.postgres.stop()
+    chatd = stack.chatds[0]
+    since = len(chatd.log_text())
+    chatd.start().wait_log("waiting_for_postgres", since)
+    # Whoever is told to stop meanwhile does.
+    assert chatd.terminate() == 0
+    since = len(chatd.log_text())
+    chatd.start().wait_log("waiting_for_postgres", since)
+    stack.postgres.start()
+    chatd.wait_ready()
+    await Sender(ann, chat_id, 3, "said after the start").run()
+    await all_heard(ben, chat_id, 3)
