@@ -28,7 +28,7 @@ struct nets {
 	struct net list[];
 };
 
-/* ---- addresses ----------------------------------------------------------- */
+/* ---- addresses ---------------------------------------------------------- */
 
 struct address
 address_v4(const uint8_t b[4])
@@ -128,7 +128,7 @@ address_site(const struct address *a)
 	return site;
 }
 
-/* ---- networks ------------------------------------------------------------ */
+/* ---- networks ----------------------------------------------------------- */
 
 /* The bits behind the slash. */
 static bool
@@ -243,7 +243,7 @@ nets_have(const struct nets *n, const struct address *a)
 	return false;
 }
 
-/* ---- X-Forwarded-For ------------------------------------------------------ */
+/* ---- X-Forwarded-For ---------------------------------------------------- */
 
 /* An entry, which some proxies write with a port: 192.0.2.1:443, [::1]:443. */
 static bool

@@ -43,7 +43,7 @@ char *address_format(const struct address *a, char text[ADDRESS_TEXT_LEN + 1]);
 /* By which limits count it. */
 struct uuid address_site(const struct address *a);
 
-/* ---- networks ------------------------------------------------------------ */
+/* ---- networks ----------------------------------------------------------- */
 
 struct nets;
 

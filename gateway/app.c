@@ -18,7 +18,9 @@
 #include "gateway/conn.h"
 #include "gateway/drain.h"
 #include "gateway/fanout.h"
+#include "gateway/limits.h"
 #include "gateway/media.h"
+#include "gateway/remote.h"
 #include "gateway/presence.h"
 #include "gateway/receipts.h"
 #include "gateway/server.h"
@@ -127,6 +129,11 @@ app_init(uv_loop_t *loop)
 	daemon_need("chatd", false);
 	daemon_need("redis", false);
 	stats_init();
+	gw->trusted = remote_read_trusted();
+	if (gw->trusted == NULL) {
+		return false;
+	}
+	gw->limits = limits_new(gw);
 	gw->conns = conns_new(gw);
 	gw->fanout = fanout_new(gw);
 	gw->receipts = receipts_new(gw);
@@ -166,6 +173,8 @@ app_fini(void)
 	bus_free(&gw->bus);
 	fanout_free(&gw->fanout);
 	conns_free(&gw->conns);
+	limits_free(&gw->limits);
+	nets_free(&gw->trusted);
 	rpc_client_free(&gw->presenced);
 	rpc_client_free(&gw->chatd);
 	free(gw);

@@ -20,10 +20,13 @@
 #include "gateway/catchup.h"
 #include "gateway/conn.h"
 #include "gateway/deliver.h"
+#include "gateway/fanout.h"
+#include "gateway/limits.h"
 #include "gateway/random.h"
 #include "gateway/request.h"
 #include "gateway/settings.h"
 #include "gateway/stats.h"
+#include "gateway/watch.h"
 
 static void
 send_error(struct conn *c, const struct error_frame *e)
@@ -280,19 +283,50 @@ start_call(struct conn *c, struct request *r, struct inbound_frame *f)
 	return has_frames(r->row);
 }
 
+/* Refusals of one connection that are not slowed down. */
+static const struct rate refusals = { 500, 1000, 100 };
+
 static void
-refuse(struct conn *c, enum err err, const struct request *r)
+refuse(struct conn *c, enum err err, const struct request *r,
+    int64_t retry_after_ms)
 {
 	const struct error_frame e = {
 		.request = r->type,
 		.reason = err,
+		.retry_after_ms = retry_after_ms,
 		.chat_id = unless_nil(&r->chat),
 		.front_msg_id = unless_nil(&r->front_msg_id),
 		.request_id = r->request_id,
 	};
 
 	send_error(c, &e);
-	conn_count_abuse(c);
+}
+
+/* How long until this frame is within the rates of its address and its user; 0:
+ * it is. */
+static int64_t
+wait_of(struct conn *c, const struct request *r)
+{
+	struct limits *l = c->gw->limits;
+	int64_t wait = limits_caller(l, c->caller, CALLER_FRAMES);
+
+	if (wait == 0 && r->row != NULL) {
+		wait = limits_user(l, fanout_rates(c),
+		    contract_limit(r->row->kind), 1);
+	}
+	return wait;
+}
+
+/* Typing is the first to be shed, and that without a word. */
+static void
+refuse_for_rate(struct conn *c, const struct request *r, int64_t wait)
+{
+	if (contract_limit(r->row->kind) != LIMIT_TYPING) {
+		refuse(c, ERR_RATE_LIMITED, r, wait);
+	}
+	if (rate_take(&refusals, &c->refusals, rate_now(), 1) != 0) {
+		watch_rest(c);
+	}
 }
 
 static void
@@ -300,12 +334,16 @@ handle_take(struct conn *c, struct inbound_frame *f)
 {
 	struct request r;
 	enum err err = request_parse(f->data, f->len, &r);
+	int64_t wait = wait_of(c, &r);
 	bool taken = false;
 
-	if (err == ERR_OK) {
-		taken = start_call(c, &r, f);
+	if (err != ERR_OK) {
+		refuse(c, err, &r, 0);
+		conn_count_abuse(c);
+	} else if (wait > 0) {
+		refuse_for_rate(c, &r, wait);
 	} else {
-		refuse(c, err, &r);
+		taken = start_call(c, &r, f);
 	}
 	request_fini(&r);
 	if (!taken) {
@@ -317,6 +355,7 @@ static bool
 may_take(const struct conn *c)
 {
 	return c->state == CONN_LIVE && c->call.id == 0 && !c->drain_due &&
+	    !list_linked(&c->rest) &&
 	    c->out.bytes <= c->out.bytes_max / 4;
 }
 

@@ -93,6 +93,7 @@ conn_new(struct gateway *gw, struct lws *wsi)
 	c->session = uuid_v7();
 	c->opened_ms = clock_mono_ms();
 	list_init(&c->watch);
+	list_init(&c->rest);
 	list_init(&c->expiry);
 	list_init(&c->fan_link);
 	list_init(&c->catchup.link);
@@ -121,6 +122,7 @@ leave(struct conn *c)
 	fanout_leave(c);
 	tokens_leave(c);
 	deliver_drop(c);
+	list_del(&c->rest);
 	presence_session_down(c);
 }
 

@@ -30,6 +30,7 @@
 #include "gateway/chats.h"
 #include "gateway/gateway.h"
 #include "gateway/inbound.h"
+#include "gateway/limits.h"
 #include "gateway/outbox.h"
 
 struct lws;
@@ -95,6 +96,11 @@ struct conn {
 	uint64_t watch_due_ms;
 	struct list expiry;      /* tokens.expiring */
 
+	struct caller *caller;   /* held by its remote, which outlives it */
+	rate_bucket refusals;    /* see watch_rest */
+	struct list rest;        /* conns.resting; unlinked: it does not */
+	uint64_t rest_due_ms;
+
 	uint64_t opening_call;   /* rpc id; 0: none */
 	struct fan_user *fan;    /* borrowed; NULL: not subscribed */
 	struct list fan_link;
@@ -135,6 +141,7 @@ struct conns {
 	struct list idle;        /* by time of the next ping */
 	struct list pinged;      /* by time at which the pong is overdue */
 	struct list closing;     /* by time at which patience ends */
+	struct list resting;     /* by time at which requests go on */
 	size_t count;            /* of all */
 	size_t live;
 	uv_timer_t timer;

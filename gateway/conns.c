@@ -49,6 +49,7 @@ conns_new(struct gateway *gw)
 	list_init(&conns->idle);
 	list_init(&conns->pinged);
 	list_init(&conns->closing);
+	list_init(&conns->resting);
 	metric_gauge_fn("parley_gateway_connections", NULL,
 	    "WebSocket connections open now", gauge_open, conns);
 	metric_gauge_fn("parley_gateway_sessions", NULL,

@@ -21,6 +21,7 @@
 #include "gateway/catchup.h"
 #include "gateway/conn.h"
 #include "gateway/deliver.h"
+#include "gateway/limits.h"
 #include "gateway/opening.h"
 #include "gateway/stats.h"
 #include "gateway/tokens.h"
@@ -32,6 +33,7 @@ struct fan_user {
 	struct fanout *fanout;  /* borrowed */
 	struct uuid user;
 	struct list conns;      /* by fan_link; borrowed */
+	struct rate_entry *rates; /* held */
 	bool asking;            /* the SUBSCRIBE has not been answered */
 	bool busy;              /* its list is being walked: stays */
 };
@@ -72,6 +74,7 @@ fanout_free(struct fanout **fp)
 	*fp = NULL;
 	while ((u = map_next(&f->users, &cursor, NULL)) != NULL) {
 		assert(list_empty(&u->conns));
+		limits_user_release(f->gw->limits, u->rates);
 		free(u);
 	}
 	map_fini(&f->users);
@@ -82,6 +85,12 @@ void
 fanout_start(struct fanout *f)
 {
 	bus_subscribe(f->gw->bus, EVENT_TOPIC_GATEWAYS, NULL, NULL);
+}
+
+struct rate_entry *
+fanout_rates(const struct conn *c)
+{
+	return c->fan->rates;
 }
 
 size_t
@@ -97,6 +106,7 @@ user_drop(struct fan_user *u)
 
 	map_del(&u->fanout->users, &u->user);
 	bus_unsubscribe(u->fanout->gw->bus, event_topic_user(&u->user, topic));
+	limits_user_release(u->fanout->gw->limits, u->rates);
 	free(u);
 }
 
@@ -138,6 +148,7 @@ user_new(struct fanout *f, const struct uuid *user)
 	u->fanout = f;
 	u->user = *user;
 	list_init(&u->conns);
+	u->rates = limits_user_hold(f->gw->limits, user);
 	map_put(&f->users, user, u);
 	return u;
 }

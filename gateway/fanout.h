@@ -20,6 +20,7 @@
 struct conn;
 struct fanout;
 struct gateway;
+struct rate_entry;
 
 struct fanout *fanout_new(struct gateway *gw);
 /* All connections must have left. */
@@ -33,6 +34,8 @@ void fanout_start(struct fanout *f);
 void fanout_join(struct conn *c);
 /* Safe to call for one that has not joined. */
 void fanout_leave(struct conn *c);
+/* The rates that all sessions of its user here share; once it has joined. */
+struct rate_entry *fanout_rates(const struct conn *c);
 size_t fanout_users(const struct fanout *f);
 
 /* From the bus. */

@@ -15,6 +15,8 @@
 #include "common/uuid.h"
 
 struct bus;
+struct limits;
+struct nets;
 struct rpc_client;
 
 struct gateway {
@@ -23,6 +25,8 @@ struct gateway {
 	struct bus *bus;
 	struct rpc_client *chatd;
 	struct rpc_client *presenced;
+	struct limits *limits;
+	struct nets *trusted; /* proxies: see remote.h */
 	struct fanout *fanout;
 	struct receipts *receipts;
 	struct presence *presence;

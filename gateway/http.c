@@ -21,9 +21,11 @@
 #include "gateway/gateway.h"
 #include "gateway/http_bearer.h"
 #include "gateway/http_form.h"
+#include "gateway/limits.h"
 #include "gateway/media_serve.h"
 #include "gateway/media_upload.h"
 #include "gateway/out_frame.h"
+#include "gateway/remote.h"
 #include "gateway/routes.h"
 #include "gateway/settings.h"
 #include "gateway/static_files.h"
@@ -33,6 +35,8 @@
 #define BODY_TIME_MS 120000
 #define FILE_TIME_MS 600000
 #define DROP_TIME_MS 5000
+/* When to try again after a connection too many. */
+#define REFUSED_WAIT_MS 10000
 /* What is dropped at most after an early answer. */
 #define DROP_BYTES_MAX (64u * 1024 * 1024)
 
@@ -150,12 +154,32 @@ answer_preflight(struct http *h)
 	    "access-control-max-age: 600\r\n", NULL, 0);
 }
 
+/* How long until the address may ask this; 0: it may. */
+static int64_t
+wait_of(const struct http *h)
+{
+	if (h->route->kind == MSG_register) {
+		return limits_address(h->gw->limits, &h->client,
+		    CALLER_REGISTRATIONS);
+	}
+	if (h->route->kind == MSG_login) {
+		return limits_address(h->gw->limits, &h->client,
+		    CALLER_LOGINS);
+	}
+	return 0;
+}
+
 /* Decides before the body whether it is wanted; false: answered. */
 static bool
 accept_body(struct http *h)
 {
 	const struct http_route *route = h->route;
+	int64_t wait = wait_of(h);
 
+	if (wait > 0) {
+		http_answer_limited(h, wait);
+		return false;
+	}
 	if (route->bearer && !h->has_bearer) {
 		http_answer_error(h, 401, "Unauthorized");
 		return false;
@@ -271,6 +295,28 @@ begin_file(struct http *h, const char *path)
 	return 0;
 }
 
+/* A connection beyond its limits, or a request beyond its address's rate; false:
+ * answered. */
+static bool
+admit(struct http *h)
+{
+	struct remote *remote = lws_get_opaque_user_data(h->wsi);
+	int64_t wait;
+
+	remote_arrived(remote);
+	h->client = remote_client(remote, h->wsi);
+	if (remote_refused(remote) != NULL) {
+		h->close = true;
+		http_answer_limited(h, REFUSED_WAIT_MS);
+		return false;
+	}
+	wait = limits_address(h->gw->limits, &h->client, CALLER_REQUESTS);
+	if (wait > 0) {
+		http_answer_limited(h, wait);
+	}
+	return wait == 0;
+}
+
 int
 http_begin(struct http **hp, struct gateway *gw, struct lws *wsi,
     const char *path)
@@ -289,6 +335,9 @@ http_begin(struct http **hp, struct gateway *gw, struct lws *wsi,
 	if (!read_body_length(h)) {
 		h->close = true;
 		http_answer_error(h, 411, "Length required");
+		return 0;
+	}
+	if (!admit(h)) {
 		return 0;
 	}
 	if (strcmp(path, "/ws") == 0) {

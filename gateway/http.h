@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/address.h"
 #include "common/buf.h"
 #include "common/uuid.h"
 #include "gateway/auth.h"
@@ -58,6 +59,7 @@ struct http {
 	enum http_state state;
 	enum http_method method;
 	const struct http_route *route;   /* borrowed, constant; NULL: none */
+	struct address client;       /* who asks: see remote.h */
 	char origin[256];            /* allowed by CORS; "": none */
 	char content_type[256];
 	char if_none_match[80];
@@ -95,6 +97,9 @@ void http_answer_json(struct http *h, int status, const void *json,
     size_t len);
 /* {"error":"text"} */
 void http_answer_error(struct http *h, int status, const char *text);
+
+/* 429, to come back after so many ms. */
+void http_answer_limited(struct http *h, int64_t wait_ms);
 
 /* Writes head and body of an answer without a request's context, for handshakes
  * that are refused: the connection ends afterwards. */

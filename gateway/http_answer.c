@@ -165,6 +165,19 @@ http_answer_error(struct http *h, int status, const char *text)
 }
 
 void
+http_answer_limited(struct http *h, int64_t wait_ms)
+{
+	char headers[96];
+	struct buf b = BUF_INIT;
+
+	put_error(&b, "Too many requests");
+	snprintf(headers, sizeof(headers), "cache-control: no-store\r\n"
+	    "retry-after: %lld\r\n", (long long)((wait_ms + 999) / 1000));
+	http_answer(h, 429, "application/json", headers, b.data, b.len);
+	buf_fini(&b);
+}
+
+void
 http_refuse_upgrade(struct lws *wsi, int status, const char *text)
 {
 	struct buf body = BUF_INIT;

@@ -10,7 +10,9 @@
 
 #include "common/rpc.h"
 #include "gateway/gateway.h"
+#include "gateway/limits.h"
 #include "gateway/random.h"
+#include "gateway/routes.h"
 #include "gateway/settings.h"
 
 void
@@ -30,16 +32,37 @@ http_bearer_read(struct http *h)
 	sodium_memzero(text, sizeof(text));
 }
 
+/* How long until the user may ask this; 0: he may. A file is weighed by what
+ * its request announces, before any of it is read. */
+static int64_t
+wait_of(const struct http *h)
+{
+	struct limits *l = h->gw->limits;
+	int64_t wait = limits_user_id(l, &h->user, h->route->limit, 1);
+
+	if (wait == 0 && h->route->limit == LIMIT_UPLOADS) {
+		wait = limits_user_id(l, &h->user, LIMIT_UPLOAD_BYTES,
+		    h->body_len);
+	}
+	return wait;
+}
+
 static void
 on_checked(void *arg, enum err status, const struct frame *reply)
 {
 	struct http *h = arg;
+	int64_t wait;
 
 	h->call = 0;
 	if (status == ERR_OK && reply != NULL) {
 		h->user = reply->user;
 		h->token = reply->token;
-		h->next(h);
+		wait = wait_of(h);
+		if (wait > 0) {
+			http_answer_limited(h, wait);
+		} else {
+			h->next(h);
+		}
 	} else if (status == ERR_TOKEN_UNKNOWN ||
 	    status == ERR_TOKEN_EXPIRED) {
 		http_answer_error(h, 401, "Unauthorized");

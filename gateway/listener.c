@@ -146,7 +146,10 @@ on_readable(uv_poll_t *poll, int status, int events)
 	(void)status;
 	(void)events;
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-		int fd = accept4(l->fd, NULL, NULL,
+		struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
+		socklen_t from_len = sizeof(from);
+		struct address a;
+		int fd = accept4(l->fd, (struct sockaddr *)&from, &from_len,
 		    SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd < 0) {
@@ -158,7 +161,8 @@ on_readable(uv_poll_t *poll, int status, int events)
 		}
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		metric_inc(stats.accepts);
-		l->conf.on_accept(l->conf.arg, fd);
+		a = address_of((struct sockaddr *)&from);
+		l->conf.on_accept(l->conf.arg, fd, &a);
 	}
 	l->conf.on_done(l->conf.arg);
 }

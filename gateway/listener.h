@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
+#include "common/address.h"
 #include "common/attr.h"
 
 struct listener;
@@ -18,8 +19,8 @@ struct listener;
 struct listener_conf {
 	uv_loop_t *loop;
 	const char *address; /* host:port, [ipv6]:port or :port */
-	/* Takes the connected, non-blocking socket. */
-	void (*on_accept)(void *arg, int fd);
+	/* Takes the connected, non-blocking socket of a client at `a`. */
+	void (*on_accept)(void *arg, int fd, const struct address *a);
 	/* After a run of accepts. */
 	void (*on_done)(void *arg);
 	void *arg;

@@ -32,6 +32,7 @@ struct http_route {
 	enum body_kind body;
 	bool bearer;        /* handled only for whom a token names */
 	enum msg_kind kind; /* MSG_NONE: answered here */
+	enum limit limit;   /* of the user's rates, where `bearer` is */
 	/* The request is complete. Leads to exactly one http_answer. */
 	void (*handle)(struct http *h);
 };

@@ -13,11 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "common/log.h"
 #include "common/mem.h"
 #include "gateway/conn.h"
 #include "gateway/listener.h"
+#include "gateway/remote.h"
+#include "gateway/proxied.h"
 #include "gateway/settings.h"
 #include "gateway/stats.h"
 #include "gateway/ws.h"
@@ -25,7 +28,8 @@
 /* Sockets beyond the WebSockets: HTTP, our own links. */
 #define FDS_SPARE 1024
 #define TURNS_MAX 1000
-#define HEADERS_AT_ONCE 4096
+/* More than one address may have on the way (address_handshakes_max). */
+#define HEADERS_AT_ONCE 8192
 #define HEADER_DATA_MAX 8192
 #define RX_BUFFER 1024
 #define READ_BUFFER 16384
@@ -38,14 +42,17 @@ struct server {
 	struct lws_context *context;    /* the library clears it at the end */
 	struct lws_vhost *vhost;
 	struct listener *listener;      /* owned; NULL: stopped */
+	struct proxied *proxied;        /* owned; NULL: no proxy_protocol */
 	size_t sockets;
 };
 
 /* ---- the library's callback --------------------------------------------- */
 
 static int
-on_destroy(struct server *server, struct socket *s)
+on_destroy(struct server *server, struct lws *wsi, struct socket *s)
 {
+	struct remote *remote = lws_get_opaque_user_data(wsi);
+
 	server->sockets--;
 	if (s != NULL) {
 		/* A socket that ended between its states. */
@@ -53,6 +60,8 @@ on_destroy(struct server *server, struct socket *s)
 		http_callback(server->gw, NULL, LWS_CALLBACK_CLOSED_HTTP, s,
 		    NULL, 0);
 	}
+	lws_set_opaque_user_data(wsi, NULL);
+	remote_free(&remote);
 	return 0;
 }
 
@@ -71,7 +80,7 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		server->sockets++;
 		return 0;
 	case LWS_CALLBACK_WSI_DESTROY:
-		return on_destroy(server, user);
+		return on_destroy(server, wsi, user);
 	case LWS_CALLBACK_HTTP:
 	case LWS_CALLBACK_HTTP_BODY:
 	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
@@ -106,15 +115,47 @@ static const struct lws_protocols protocols[] = {
 
 /* ---- accepting ---------------------------------------------------------- */
 
+/* The client at `a` is served, or refused at once. */
 static void
-on_accept(void *arg, int fd)
+adopt(struct server *s, int fd, const struct address *a)
+{
+	struct remote *remote = remote_new(s->gw, a, s->sockets);
+	struct lws *wsi;
+
+	if (remote == NULL) {
+		close(fd);
+		return;
+	}
+	/* The library closes the socket itself if it cannot take it. */
+	wsi = lws_adopt_socket_vhost(s->vhost, fd);
+	if (wsi == NULL) {
+		metric_inc(stats.accepts_failed);
+		remote_free(&remote);
+		return;
+	}
+	lws_set_opaque_user_data(wsi, remote);
+}
+
+static void
+on_accept(void *arg, int fd, const struct address *a)
 {
 	struct server *s = arg;
 
-	/* The library closes the socket itself if it cannot take it. */
-	if (lws_adopt_socket_vhost(s->vhost, fd) == NULL) {
-		metric_inc(stats.accepts_failed);
+	if (s->proxied != NULL && nets_have(s->gw->trusted, a)) {
+		proxied_take(s->proxied, fd, a);
+	} else {
+		adopt(s, fd, a);
 	}
+}
+
+/* A proxy has told whose connection it is. */
+static void
+on_proxied(void *arg, int fd, const struct address *a)
+{
+	struct server *s = arg;
+
+	adopt(s, fd, a);
+	lws_cancel_service(s->context);
 }
 
 static void
@@ -224,12 +265,21 @@ server_new(struct gateway *gw)
 		.on_done = on_accepted,
 		.arg = s,
 	};
+	const struct proxied_conf proxied_conf = {
+		.loop = gw->loop,
+		.limits = gw->limits,
+		.on_client = on_proxied,
+		.arg = s,
+	};
 
 	s->gw = gw;
 	limit_files();
 	if (!start_library(s)) {
 		server_free(&s);
 		return NULL;
+	}
+	if (settings.proxy_protocol) {
+		s->proxied = proxied_new(&proxied_conf);
 	}
 	s->listener = listener_new(&conf);
 	if (s->listener == NULL) {
@@ -247,6 +297,7 @@ void
 server_stop_listening(struct server *s)
 {
 	listener_free(&s->listener);
+	proxied_free(&s->proxied);
 }
 
 void

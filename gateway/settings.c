@@ -9,6 +9,9 @@
 
 #define S(field) (&settings.field)
 #define SECONDS(n) ((n) * INT64_C(1000))
+#define USER(limit) (&settings.user_rates[LIMIT_##limit])
+#define ADDRESS(limit) (&settings.caller_rates[CALLER_##limit])
+#define MANY INT64_C(1000000)
 #define KIB(n) ((n) * INT64_C(1024))
 
 #ifndef PARLEY_WWW_DIR
@@ -77,5 +80,56 @@ const struct config_row settings_rows[] = {
 	    "malformed frames within abuse_window that a client may send" },
 	{ "abuse_window", CONFIG_MS, S(abuse_window), "10s", 100,
 	    SECONDS(3600), 0, "see abuse_max" },
+	{ "trusted_proxies", CONFIG_TEXT, S(trusted_proxies), "", 0, 0, 0,
+	    "addresses and networks of the load balancers in front, "
+	    "comma-separated; only they are believed whose client it is" },
+	{ "proxy_protocol", CONFIG_BOOL, S(proxy_protocol), "off", 0, 0, 0,
+	    "those speak the PROXY protocol (1 or 2) on every connection; "
+	    "off: X-Forwarded-For is read" },
+	{ "address_connections_max", CONFIG_INT, S(address_connections_max),
+	    "8000", 1, MANY, CONFIG_RELOAD,
+	    "connections of one address; beyond: closed with 1013, or 429" },
+	{ "address_handshakes_max", CONFIG_INT, S(address_handshakes_max),
+	    "6000", 1, MANY, CONFIG_RELOAD, "connections of one address that "
+	    "have not yet sent a whole request; beyond: closed" },
+	{ "rate_sends", CONFIG_RATE, USER(SENDS), "50/s burst 500", 1, MANY,
+	    CONFIG_RELOAD, "messages that one user may send" },
+	{ "rate_reads", CONFIG_RATE, USER(READS), "100/s burst 1000", 1, MANY,
+	    CONFIG_RELOAD, "chats, pages and people that one user may open, "
+	    "and chats he may mark as read" },
+	{ "rate_searches", CONFIG_RATE, USER(SEARCHES), "20/s burst 200", 1,
+	    MANY, CONFIG_RELOAD, "searches of one user" },
+	{ "rate_changes", CONFIG_RATE, USER(CHANGES), "20/s burst 400", 1,
+	    MANY, CONFIG_RELOAD, "changes by one user: chats, groups, members, "
+	    "contacts, names" },
+	{ "rate_typing", CONFIG_RATE, USER(TYPING), "10/s burst 50", 1, MANY,
+	    CONFIG_RELOAD, "typing notices of one user; beyond: dropped "
+	    "without a word" },
+	{ "rate_uploads", CONFIG_RATE, USER(UPLOADS), "10/s burst 200", 1,
+	    MANY, CONFIG_RELOAD, "files that one user may upload" },
+	{ "rate_upload_bytes", CONFIG_RATE, USER(UPLOAD_BYTES),
+	    "20M/s burst 2G", KIB(1), KIB(KIB(KIB(1024))), CONFIG_RELOAD,
+	    "bytes of these" },
+	{ "rate_address_frames", CONFIG_RATE, ADDRESS(FRAMES),
+	    "5000/s burst 50000", 1, MANY, CONFIG_RELOAD,
+	    "frames of all WebSockets of one address" },
+	{ "rate_address_requests", CONFIG_RATE, ADDRESS(REQUESTS),
+	    "1000/s burst 20000", 1, MANY, CONFIG_RELOAD,
+	    "HTTP requests and handshakes of one address" },
+	{ "rate_address_connects", CONFIG_RATE, ADDRESS(CONNECTS),
+	    "1000/s burst 20000", 1, MANY, CONFIG_RELOAD,
+	    "new connections of one address" },
+	{ "rate_address_refusals", CONFIG_RATE, ADDRESS(REFUSALS),
+	    "100/s burst 1000", 1, MANY, CONFIG_RELOAD, "connections of one "
+	    "address that are told why they are refused; beyond: closed" },
+	{ "rate_address_registrations", CONFIG_RATE, ADDRESS(REGISTRATIONS),
+	    "2000/h burst 5000", 1, MANY, CONFIG_RELOAD,
+	    "registrations from one address" },
+	{ "rate_address_logins", CONFIG_RATE, ADDRESS(LOGINS),
+	    "50/s burst 1000", 1, MANY, CONFIG_RELOAD,
+	    "logins from one address" },
+	{ "rate_address_login_failures", CONFIG_RATE, ADDRESS(LOGIN_FAILURES),
+	    "1/s burst 100", 1, MANY, CONFIG_RELOAD,
+	    "failed logins from one address" },
 	CONFIG_END,
 };

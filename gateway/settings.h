@@ -7,9 +7,13 @@
 #ifndef GATEWAY_SETTINGS_H
 #define GATEWAY_SETTINGS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/config.h"
+#include "common/contract.h"
+#include "common/rate.h"
+#include "gateway/limits.h"
 
 struct settings {
 	char *listen;
@@ -37,6 +41,12 @@ struct settings {
 	int64_t drain_spread;
 	int64_t abuse_max;
 	int64_t abuse_window;
+	char *trusted_proxies;
+	bool proxy_protocol;
+	int64_t address_connections_max;
+	int64_t address_handshakes_max;
+	struct rate user_rates[LIMIT_COUNT];
+	struct rate caller_rates[CALLER_LIMIT_COUNT];
 };
 
 extern struct settings settings;

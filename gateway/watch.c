@@ -8,10 +8,12 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "gateway/backend.h"
 #include "gateway/conn.h"
 #include "gateway/settings.h"
 
 #define TICK_MS 100
+#define REST_MS 100
 
 static void
 move_to(struct conn *c, struct list *list, uint64_t delay_ms)
@@ -31,6 +33,15 @@ void
 watch_closing(struct conn *c, uint64_t patience_ms)
 {
 	move_to(c, &c->gw->conns->closing, patience_ms);
+}
+
+void
+watch_rest(struct conn *c)
+{
+	if (!list_linked(&c->rest)) {
+		c->rest_due_ms = clock_mono_ms() + REST_MS;
+		list_push_back(&c->gw->conns->resting, &c->rest);
+	}
 }
 
 void
@@ -54,12 +65,30 @@ first_due(struct list *list, uint64_t now)
 	return c->watch_due_ms <= now ? c : NULL;
 }
 
+/* Those of the resting whose time has come go on. */
+static void
+wake(struct conns *conns, uint64_t now)
+{
+	while (!list_empty(&conns->resting)) {
+		struct conn *c =
+		    LIST_ENTRY(conns->resting.next, struct conn, rest);
+
+		if (c->rest_due_ms > now) {
+			break;
+		}
+		list_del(&c->rest);
+		backend_pump(c);
+	}
+}
+
 static void
 on_tick(uv_timer_t *timer)
 {
 	struct conns *conns = timer->data;
 	uint64_t now = clock_mono_ms();
 	struct conn *c;
+
+	wake(conns, now);
 
 	while ((c = first_due(&conns->idle, now)) != NULL) {
 		move_to(c, &conns->pinged, (uint64_t)settings.ping_timeout);

@@ -20,6 +20,9 @@ void watch_stop(struct conns *conns);
 
 /* It has shown that it lives: the next ping is ping_interval away. */
 void watch_idle(struct conn *c);
+/* So much of it was refused that its next requests wait for a moment, be it in
+ * the kernel: refusing is not free either. */
+void watch_rest(struct conn *c);
 /* It is closing; patience_ms must be the same in every call. */
 void watch_closing(struct conn *c, uint64_t patience_ms);
 

@@ -16,6 +16,7 @@
 #include "gateway/conn.h"
 #include "gateway/http.h"
 #include "gateway/opening.h"
+#include "gateway/remote.h"
 
 /* No header can be longer: see max_http_header_data in server.c. */
 #define HEADER_MAX 8192
@@ -120,13 +121,25 @@ find_token(struct lws *wsi, char *text, size_t max, size_t *len_r)
 static int
 established(struct gateway *gw, struct lws *wsi, struct socket *s)
 {
+	struct remote *remote = lws_get_opaque_user_data(wsi);
+	struct address client = remote_client(remote, wsi);
 	char *text = mem_zalloc(HEADER_MAX);
 	const char *token;
 	size_t len = 0;
 
+	remote_arrived(remote);
 	s->conn = conn_new(gw, wsi);
+	s->conn->caller = remote_become(remote, &client);
+	if (remote_refused(remote) == NULL &&
+	    limits_caller(gw->limits, s->conn->caller, CALLER_REQUESTS) > 0) {
+		conn_close(s->conn, 1013, "Connecting too often");
+	} else if (remote_refused(remote) != NULL) {
+		conn_close(s->conn, 1013, remote_refused(remote));
+	}
 	token = find_token(wsi, text, HEADER_MAX, &len);
-	opening_start(s->conn, token, len);
+	if (conn_is_open(s->conn)) {
+		opening_start(s->conn, token, len);
+	}
 	sodium_memzero(text, HEADER_MAX);
 	free(text);
 	return 0;

@@ -162,7 +162,7 @@ test_off_and_changed_rates(void **state)
 	assert_int_equal(rate_take(&fast, &b, SECOND + SECOND / 10, 1), 0);
 }
 
-/* ---- the table ------------------------------------------------------------ */
+/* ---- the table ---------------------------------------------------------- */
 
 struct thing {
 	struct rate_entry e;

@@ -91,6 +91,7 @@ class Stack:
             "public-url": f"http://127.0.0.1:{self.port}",
             "www-dir": ".", "media-dir": ".", "log-level": "debug",
             "request-timeout": "1s", "drain-spread": "200ms",
+            "rate-searches": "off",
         }
         flags.update(self.settings)
         self.spawn("gateway", GATEWAY,
