@@ -24,10 +24,34 @@ if(PARLEY_SANITIZE)
   target_link_options(build_flags INTERFACE -fsanitize=${PARLEY_SANITIZE})
 endif()
 
+# Measured with the fuzz targets as a benchmark, all together cost what reading a
+# frame costs by one percent or two, -ftrivial-auto-var-init most of it.
+# tests/system/test_hardening.py reads the binaries.
 if(PARLEY_HARDEN)
+  include(CheckCSourceCompiles)
+  set(CMAKE_REQUIRED_FLAGS "-O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3")
+  check_c_source_compiles("
+    #include <features.h>
+    #if !defined(__USE_FORTIFY_LEVEL) || __USE_FORTIFY_LEVEL < 3
+    #error
+    #endif
+    int main(void) { return 0; }" PARLEY_FORTIFY_3)
+  unset(CMAKE_REQUIRED_FLAGS)
+  if(PARLEY_FORTIFY_3)
+    set(fortify 3)
+  else()
+    set(fortify 2)
+  endif()
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    set(control_flow -fcf-protection=full)
+  elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64")
+    set(control_flow -mbranch-protection=standard)
+  endif()
+  # A distribution's own setting of the level would clash with ours.
   target_compile_options(build_flags INTERFACE
-    -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection
-    -fPIE $<$<STREQUAL:${CMAKE_SYSTEM_PROCESSOR},x86_64>:-fcf-protection>)
+    -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=${fortify}
+    -fstack-protector-strong -fstack-clash-protection ${control_flow}
+    -ftrivial-auto-var-init=zero -Wformat -Werror=format-security -fPIE)
   target_link_options(build_flags INTERFACE
     -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
 endif()
