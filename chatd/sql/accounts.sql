@@ -40,8 +40,11 @@ WHERE hash = $1::bytea AND ended_at > now() AND expires_at > now()
 -- One row for each of $1, in order; null where the token is no more.
 SELECT t.expires_at
 FROM unnest($1::uuid[]) WITH ORDINALITY AS i (id, ord)
-LEFT JOIN tokens t ON t.id = i.id AND t.expires_at > now()
-	AND (t.ended_at IS NULL OR t.ended_at > now())
+LEFT JOIN LATERAL (
+	SELECT x.expires_at FROM tokens x
+	WHERE x.id = i.id AND x.expires_at > now()
+		AND (x.ended_at IS NULL OR x.ended_at > now()) LIMIT 1
+) t ON true
 ORDER BY i.ord
 
 -- name: token_end

@@ -18,11 +18,17 @@ FROM (
 	           AS after_seq, i.ord
 	FROM unnest($2::uuid[], $3::bigint[], $4::smallint[]) WITH ORDINALITY
 		AS i (id, after_seq, known, ord)
-	JOIN members me ON me.chat_id = i.id AND me.user_id = $1::uuid
+	CROSS JOIN LATERAL (
+		SELECT x.chat_id, x.joined_seq FROM members x
+		WHERE x.chat_id = i.id AND x.user_id = $1::uuid LIMIT 1
+	) me
 	UNION ALL
 	SELECT me.chat_id, me.joined_seq, 1000000 + i.ord
 	FROM unnest($5::uuid[]) WITH ORDINALITY AS i (id, ord)
-	JOIN members me ON me.chat_id = i.id AND me.user_id = $1::uuid
+	CROSS JOIN LATERAL (
+		SELECT x.chat_id, x.joined_seq FROM members x
+		WHERE x.chat_id = i.id AND x.user_id = $1::uuid LIMIT 1
+	) me
 ) t
 CROSS JOIN LATERAL (
 	SELECT * FROM messages m
@@ -30,7 +36,10 @@ CROSS JOIN LATERAL (
 	ORDER BY m.seq LIMIT $6::bigint
 ) m
 LEFT JOIN users s ON s.id = m.sender_id
-LEFT JOIN contacts k ON k.owner_id = $1::uuid AND k.user_id = m.sender_id
+LEFT JOIN LATERAL (
+	SELECT c.nickname FROM contacts c
+	WHERE c.owner_id = $1::uuid AND c.user_id = m.sender_id LIMIT 1
+) k ON true
 ORDER BY t.ord, m.seq LIMIT $6::bigint
 
 -- name: catch_up_marks
@@ -83,7 +92,10 @@ FROM (
 	       i.version AS known, i.ord
 	FROM unnest($2::uuid[], $3::integer[]) WITH ORDINALITY
 		AS i (id, version, ord)
-	JOIN members me ON me.chat_id = i.id AND me.user_id = $1::uuid
+	CROSS JOIN LATERAL (
+		SELECT FROM members x
+		WHERE x.chat_id = i.id AND x.user_id = $1::uuid LIMIT 1
+	) me
 	JOIN chats c ON c.id = i.id AND c.version > i.version
 	ORDER BY i.ord LIMIT $4::bigint
 ) c
@@ -100,12 +112,18 @@ FROM (
 	       i.version AS known, i.ord
 	FROM unnest($2::uuid[], $3::integer[]) WITH ORDINALITY
 		AS i (id, version, ord)
-	JOIN members me ON me.chat_id = i.id AND me.user_id = $1::uuid
+	CROSS JOIN LATERAL (
+		SELECT FROM members x
+		WHERE x.chat_id = i.id AND x.user_id = $1::uuid LIMIT 1
+	) me
 	JOIN chats c ON c.id = i.id AND c.version > i.version
 	ORDER BY i.ord LIMIT $4::bigint
 ) c
 JOIN group_changes g ON g.chat_id = c.id AND g.kind = 3 AND g.version > c.known
 JOIN members x ON x.chat_id = c.id
 JOIN users u ON u.id = x.user_id
-LEFT JOIN contacts k ON k.owner_id = $1::uuid AND k.user_id = x.user_id
+LEFT JOIN LATERAL (
+	SELECT c.nickname FROM contacts c
+	WHERE c.owner_id = $1::uuid AND c.user_id = x.user_id LIMIT 1
+) k ON true
 ORDER BY c.ord, x.joined_at, x.user_id

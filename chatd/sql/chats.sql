@@ -73,7 +73,10 @@ SELECT u.id, u.username, u.name, u.avatar_url, u.last_seen_at, k.nickname,
        x.role, x.last_read_at, x.delivered_seq, x.read_seq
 FROM members x
 JOIN users u ON u.id = x.user_id
-LEFT JOIN contacts k ON k.owner_id = $1::uuid AND k.user_id = x.user_id
+LEFT JOIN LATERAL (
+	SELECT c.nickname FROM contacts c
+	WHERE c.owner_id = $1::uuid AND c.user_id = x.user_id LIMIT 1
+) k ON true
 WHERE x.chat_id = $2::uuid
 ORDER BY x.joined_at, x.user_id
 
@@ -88,5 +91,8 @@ FROM (
 	ORDER BY seq DESC LIMIT $4::bigint
 ) m
 LEFT JOIN users s ON s.id = m.sender_id
-LEFT JOIN contacts k ON k.owner_id = $1::uuid AND k.user_id = m.sender_id
+LEFT JOIN LATERAL (
+	SELECT c.nickname FROM contacts c
+	WHERE c.owner_id = $1::uuid AND c.user_id = m.sender_id LIMIT 1
+) k ON true
 ORDER BY m.seq

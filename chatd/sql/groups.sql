@@ -235,11 +235,16 @@ ON CONFLICT DO NOTHING
 DELETE FROM messages m
 USING (
 	SELECT o.chat_id, o.seq
-	FROM emptied_groups e JOIN messages o ON o.chat_id = e.chat_id
+	FROM emptied_groups e
+	CROSS JOIN LATERAL (
+		SELECT m.chat_id, m.seq FROM messages m
+		WHERE m.chat_id = e.chat_id ORDER BY m.seq LIMIT $1::bigint
+	) o
 	LIMIT $1::bigint
 ) t
 WHERE m.chat_id = t.chat_id AND m.seq = t.seq
 
 -- name: groups_forget
 DELETE FROM emptied_groups e
-WHERE NOT EXISTS (SELECT FROM messages m WHERE m.chat_id = e.chat_id)
+WHERE (SELECT m.seq FROM messages m
+	WHERE m.chat_id = e.chat_id ORDER BY m.seq LIMIT 1) IS NULL

@@ -81,7 +81,9 @@ HOT = {"messages_insert", "messages_stored", "messages_recipients",
        "messages_nicknames", "receipts_apply", "receipts_announce",
        "chats_lock", "chat_items", "chat_page", "chat_members",
        "token_check", "session_user", "chat_read_apply", "presence_apply",
-       "history_chats", "history_newer", "typing_members"}
+       "history_chats", "history_newer", "typing_members",
+       "catch_up_messages", "catch_up_changes", "catch_up_members",
+       "groups_purge"}
 
 # What the planner believes of the tables when the statements are planned.
 STATISTICS = {
