@@ -26,6 +26,7 @@
 #include "common/daemon.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/rpc_links.h"
 
 #define DRAIN_LOOK_MS 20
 #define PURGE_FIRST_MS 60000
@@ -83,6 +84,18 @@ on_purge(uv_timer_t *t)
 }
 
 /* ---- life ---------------------------------------------------------------- */
+
+bool
+service_check(char *why)
+{
+	const struct rpc_addresses addresses[] = {
+		{ "listen", settings.listen },
+		{ "presenced", settings.presenced },
+		{ NULL, NULL },
+	};
+
+	return rpc_links_check("chatd", addresses, why);
+}
 
 int
 service_preflight(void)

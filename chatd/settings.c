@@ -7,6 +7,8 @@
 
 #include <stddef.h>
 
+#include "common/rpc_links.h"
+
 struct settings settings;
 
 #define DAY_MS INT64_C(86400000)
@@ -32,6 +34,8 @@ const struct config_row settings_rows[] = {
 	{ "presenced", CONFIG_TEXT, &settings.presenced,
 	    "ipc:///run/parley/presenced-1.sock", 0, 0, CONFIG_REQUIRED,
 	    "addresses of all presenceds, comma-separated" },
+	RPC_LINK_ROWS,
+	RPC_LISTEN_ROWS,
 	{ "public_url", CONFIG_TEXT, &settings.public_url,
 	    "http://localhost:8080", 0, 0, CONFIG_REQUIRED,
 	    "where clients reach the gateways; pictures are linked there" },

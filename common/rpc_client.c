@@ -302,7 +302,7 @@ find_peer(struct rpc_client *c, const char *url)
 }
 
 static void
-on_addresses(void *arg, char *const *urls, size_t n)
+on_addresses(void *arg, const struct resolved *urls, size_t n)
 {
 	struct rpc_client *c = arg;
 
@@ -310,15 +310,16 @@ on_addresses(void *arg, char *const *urls, size_t n)
 		LIST_ENTRY(link, struct peer, link)->wanted = false;
 	}
 	for (size_t i = 0; i < n; i++) {
-		struct peer *p = find_peer(c, urls[i]);
+		struct peer *p = find_peer(c, urls[i].url);
 		int rv = 0;
 
 		if (p == NULL) {
-			p = peer_new(c->service, urls[i], c->inbox, &rv);
+			p = peer_new(c->service, urls[i].url, urls[i].host,
+			    c->inbox, &rv);
 			if (p == NULL) {
 				log_error("peer_address_bad",
 				    "service=%s addr=%s reason=\"%s\"",
-				    c->service, urls[i], nng_strerror(rv));
+				    c->service, urls[i].url, nng_strerror(rv));
 				continue;
 			}
 			list_push_back(&c->peers, &p->link);

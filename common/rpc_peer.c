@@ -17,6 +17,7 @@
 #include "common/mem.h"
 #include "common/rpc_limits.h"
 #include "common/rpc_peer.h"
+#include "common/rpc_tls.h"
 
 /* Batches in flight at one peer, by lane. Few for sends: while they are away
  * the next batch gathers. Slow calls ride alone, so they need more. */
@@ -136,7 +137,7 @@ slots_open(struct peer *p)
 }
 
 static int
-socket_open(struct peer *p)
+socket_open(struct peer *p, const char *host)
 {
 	int rv = nng_req0_open(&p->socket);
 
@@ -158,17 +159,20 @@ socket_open(struct peer *p)
 	if (rv != 0) {
 		return rv;
 	}
-	if (strncmp(p->url, "tcp", 3) == 0) {
+	if (host != NULL) {
 		/* A host that vanished without a word is noticed. */
 		(void)nng_dialer_set_bool(p->dialer, NNG_OPT_TCP_KEEPALIVE,
 		    true);
+	}
+	if (rpc_is_tls(p->url)) {
+		return rpc_tls_protect_dialer(p->dialer, p->service, host);
 	}
 	return 0;
 }
 
 struct peer *
-peer_new(const char *service, const char *url, struct inbox *inbox,
-    int *nng_error_r)
+peer_new(const char *service, const char *url, const char *host,
+    struct inbox *inbox, int *nng_error_r)
 {
 	struct peer *p = mem_zalloc(sizeof(*p));
 
@@ -182,7 +186,7 @@ peer_new(const char *service, const char *url, struct inbox *inbox,
 		list_init(&p->idle[lane]);
 		list_init(&p->queue[lane]);
 	}
-	*nng_error_r = socket_open(p);
+	*nng_error_r = socket_open(p, host);
 	if (*nng_error_r == 0) {
 		*nng_error_r = slots_open(p);
 	}

@@ -104,9 +104,10 @@ struct peer {
 	unsigned timeouts;
 };
 
-/* NULL: the URL or the socket is refused; *nng_error_r says why. */
+/* `host`: whom a certificate must be for, if the URL is tls+tcp://. NULL: the URL
+ * or the socket is refused; *nng_error_r says why. */
 MUST_CHECK struct peer *peer_new(const char *service, const char *url,
-    struct inbox *inbox, int *nng_error_r);
+    const char *host, struct inbox *inbox, int *nng_error_r);
 /* Ends the connection and waits for NNG to let go of the slots; what it still
  * posted stays valid until peer_free. */
 void peer_close(struct peer *p);

@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/rpc_resolve.h"
+#include "common/rpc_links.h"
 
 #define LOOKUP_EVERY_MS 30000
 #define LOOKUP_RETRY_MS 2000
@@ -23,7 +24,9 @@ struct address {
 	struct resolver *resolver; /* borrowed */
 	uv_getaddrinfo_t req;
 	bool busy;                 /* a look-up is in flight */
-	char *host;                /* owned; NULL for a fixed URL */
+	bool fixed;                /* ipc://, or a numeric address */
+	bool tls;
+	char *host;                /* owned; what a certificate must be for */
 	char *port;                /* owned */
 	char *urls[RECORDS_MAX];   /* owned */
 	size_t urls_len;
@@ -68,13 +71,14 @@ release(struct resolver *r)
 static void
 announce(struct resolver *r)
 {
-	char *urls[ADDRESSES_MAX * 4];
+	struct resolved urls[ADDRESSES_MAX * 4];
 	size_t n = 0;
 
 	for (size_t i = 0; i < r->len; i++) {
 		for (size_t k = 0; k < r->list[i].urls_len; k++) {
 			if (n < ARRAY_LEN(urls)) {
-				urls[n++] = r->list[i].urls[k];
+				urls[n++] = (struct resolved){
+					r->list[i].urls[k], r->list[i].host };
 			}
 		}
 	}
@@ -82,18 +86,19 @@ announce(struct resolver *r)
 }
 
 static char *
-record_url(const struct sockaddr *sa, const char *port)
+record_url(const struct sockaddr *sa, const struct address *a)
 {
+	const char *scheme = a->tls ? "tls+tcp" : "tcp";
 	char text[INET6_ADDRSTRLEN];
 
 	if (sa->sa_family == AF_INET) {
 		uv_ip4_name((const struct sockaddr_in *)(const void *)sa, text,
 		    sizeof(text));
-		return mem_sprintf("tcp://%s:%s", text, port);
+		return mem_sprintf("%s://%s:%s", scheme, text, a->port);
 	}
 	uv_ip6_name((const struct sockaddr_in6 *)(const void *)sa, text,
 	    sizeof(text));
-	return mem_sprintf("tcp://[%s]:%s", text, port);
+	return mem_sprintf("%s://[%s]:%s", scheme, text, a->port);
 }
 
 static void
@@ -118,8 +123,7 @@ on_lookup(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
 	urls_clear(a);
 	for (struct addrinfo *i = res; i != NULL; i = i->ai_next) {
 		if (a->urls_len < RECORDS_MAX) {
-			a->urls[a->urls_len++] = record_url(i->ai_addr,
-			    a->port);
+			a->urls[a->urls_len++] = record_url(i->ai_addr, a);
 		}
 	}
 	uv_freeaddrinfo(res);
@@ -136,7 +140,7 @@ on_timer(uv_timer_t *timer)
 	for (size_t i = 0; i < r->len; i++) {
 		struct address *a = &r->list[i];
 
-		if (a->host == NULL || a->busy) {
+		if (a->fixed || a->busy) {
 			continue;
 		}
 		unknown = unknown || a->urls_len == 0;
@@ -151,43 +155,25 @@ on_timer(uv_timer_t *timer)
 	    unknown ? LOOKUP_RETRY_MS : LOOKUP_EVERY_MS, 0);
 }
 
-/* "tcp://name:port" whose name is no numeric address. */
-static bool
-split_name(struct address *a, const char *url)
+/* Takes scheme, host and port apart. */
+static void
+split(struct address *a, const char *url)
 {
-	struct in_addr v4;
-	const char *host = url + strlen("tcp://");
+	unsigned char number[sizeof(struct in6_addr)];
+	const char *host = strstr(url, "://") + 3;
 	const char *colon = strrchr(host, ':');
 
-	if (strncmp(url, "tcp://", 6) != 0 || host[0] == '[' || colon == NULL) {
-		return false;
-	}
-	a->host = mem_strndup(host, (size_t)(colon - host));
-	a->port = mem_strdup(colon + 1);
-	if (inet_pton(AF_INET, a->host, &v4) != 1) {
-		return true;
-	}
-	free(a->host);
-	free(a->port);
-	a->host = NULL;
-	a->port = NULL;
-	return false;
-}
-
-static const char *
-address_check(const char *url)
-{
+	a->tls = rpc_is_tls(url);
+	a->fixed = true;
 	if (strncmp(url, "ipc://", 6) == 0) {
-		if (strlen(url + 6) > 107) {
-			return "a socket path is longer than 107 characters";
-		}
-		return url[6] != '\0' ? NULL : "ipc:// needs a path";
+		return;
 	}
-	if (strncmp(url, "tcp://", 6) != 0) {
-		return "an address is ipc://path or tcp://host:port";
-	}
-	return strrchr(url + 6, ':') != NULL && url[6] != ':'
-	    ? NULL : "tcp:// needs host:port";
+	a->host = host[0] == '[' && colon[-1] == ']'
+	    ? mem_strndup(host + 1, (size_t)(colon - host) - 2)
+	    : mem_strndup(host, (size_t)(colon - host));
+	a->port = mem_strdup(colon + 1);
+	a->fixed = host[0] == '[' ||
+	    inet_pton(AF_INET, a->host, number) == 1;
 }
 
 struct resolver *
@@ -209,16 +195,17 @@ resolver_new(uv_loop_t *loop, const char *addresses, resolver_fn *fn, void *arg,
 		struct address *a = &r->list[r->len];
 
 		*error_r = r->len == ADDRESSES_MAX
-		    ? "more than 64 addresses" : address_check(t);
+		    ? "more than 64 addresses" : rpc_address_check(t);
 		if (*error_r != NULL) {
 			break;
 		}
 		r->len++;
 		a->resolver = r;
-		if (split_name(a, t)) {
-			r->names = true;
-		} else {
+		split(a, t);
+		if (a->fixed) {
 			a->urls[a->urls_len++] = mem_strdup(t);
+		} else {
+			r->names = true;
 		}
 	}
 	if (*error_r == NULL && r->len == 0) {

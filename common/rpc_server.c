@@ -24,6 +24,7 @@
 #include "common/metrics.h"
 #include "common/rpc_limits.h"
 #include "common/rpc_server_int.h"
+#include "common/rpc_tls.h"
 
 #define VERSION_LOG_EVERY_MS 10000
 /* Draining: callers that do not hang up are left after so long without work. */
@@ -76,6 +77,33 @@ reply_status(struct work *w, const struct frame *asked, enum err status)
 	reply_add(w, asked, &out);
 }
 
+/* Whether the caller's certificate lets it make this call: above all, only a
+ * gateway may say for whom a request is. */
+static bool
+may_call(struct rpc_server *s, const struct work *w, const struct frame *f)
+{
+	const struct contract_row *row = contract_row(f->kind);
+	uint64_t now;
+
+	if (row == NULL || (row->from & w->roles) != 0) {
+		return true;
+	}
+	if (w->roles == 0) {
+		return false; /* it is gone, and hears no answer */
+	}
+	metric_inc(s->m_forbidden);
+	now = clock_mono_ms();
+	if (s->forbidden_logged_ms == 0 ||
+	    now - s->forbidden_logged_ms >= VERSION_LOG_EVERY_MS) {
+		s->forbidden_logged_ms = now;
+		log_error("call_forbidden", "call=%s reason=\"the caller's "
+		    "certificate names roles that do not make this call\" "
+		    "roles=%#x remedy=\"find out who holds that certificate\"",
+		    row->name, w->roles);
+	}
+	return false;
+}
+
 static void
 take_frame(struct rpc_server *s, struct work *w, const struct frame *f)
 {
@@ -83,6 +111,10 @@ take_frame(struct rpc_server *s, struct work *w, const struct frame *f)
 
 	if (f->kind == CALL_hello) {
 		reply_hello(w, f);
+		return;
+	}
+	if (!may_call(s, w, f)) {
+		reply_status(w, f, ERR_UNAUTHORIZED);
 		return;
 	}
 	if (f->kind == CALL_going) {
@@ -226,6 +258,8 @@ metrics_open(struct rpc_server *s)
 	    "Frames refused because too many were at work");
 	s->m_malformed = metric_counter("parley_rpc_malformed_total", NULL,
 	    "Batches refused: wrong version or damaged");
+	s->m_forbidden = metric_counter("parley_rpc_forbidden_total", NULL,
+	    "Calls that the caller's certificate does not allow");
 	metric_gauge_fn("parley_rpc_in_flight", NULL,
 	    "Frames at work", in_flight_gauge, s);
 	metric_gauge_fn("parley_rpc_callers", NULL,
@@ -243,6 +277,7 @@ rpc_server_new(uv_loop_t *loop, const char *url, size_t in_flight_max,
 	s->fn = fn;
 	s->arg = arg;
 	s->in_flight_max = in_flight_max;
+	s->tls = rpc_is_tls(url);
 	s->inbox = inbox_new(loop, on_post, s);
 	list_init(&s->watchers);
 	list_init(&s->pipes);
@@ -252,7 +287,7 @@ rpc_server_new(uv_loop_t *loop, const char *url, size_t in_flight_max,
 		(void)nng_socket_set_size(s->socket, NNG_OPT_RECVMAXSZ,
 		    RPC_MESSAGE_MAX);
 		works_watch_pipes(s);
-		rv = nng_listen(s->socket, url, NULL, 0);
+		rv = rpc_listen(s->socket, url);
 		if (rv == 0) {
 			rv = works_start(s);
 		}

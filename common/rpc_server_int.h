@@ -50,6 +50,7 @@ struct work {
 	enum work_phase phase;
 	int result;
 	nng_msg *msg;              /* owned while at work: bodies point into it */
+	unsigned roles;            /* what its caller may be: PROCESS_ bits */
 	unsigned open;             /* frames not answered, +1 while dispatching */
 	struct buf reply;
 };
@@ -65,7 +66,9 @@ struct rpc_server {
 	bool draining;
 	bool closing;
 	bool closed; /* NNG and inbox are gone */
+	bool tls;                  /* callers have certificates */
 	uint64_t version_logged_ms;
+	uint64_t forbidden_logged_ms;
 	uint64_t idle_ms;          /* draining: since when nothing is in flight */
 	atomic_bool refusing;      /* NNG's threads: no new connections */
 	struct handoff pipe_handoff; /* to NNG's threads and back */
@@ -79,6 +82,7 @@ struct rpc_server {
 	struct metric *m_expired;
 	struct metric *m_overloaded;
 	struct metric *m_malformed;
+	struct metric *m_forbidden;
 };
 
 /* ---- rpc_work.c --------------------------------------------------------- */

@@ -20,9 +20,6 @@
 
 #include "common/log.h"
 
-/* What a forward-secret, authenticated TLS 1.2 offers; those of 1.3 all are. */
-#define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
-
 static bool fail(char *why, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Keeps the reason; always false, for `return fail(...)`. */
@@ -212,7 +209,7 @@ tls_context_new(const struct tls_files *f, char why[TLS_WHY_LEN])
 
 	if (ctx == NULL ||
 	    SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
-	    SSL_CTX_set_cipher_list(ctx, CIPHERS) != 1) {
+	    SSL_CTX_set_cipher_list(ctx, TLS_CIPHERS) != 1) {
 		fail(why, "OpenSSL offers no TLS 1.2: see its configuration");
 		SSL_CTX_free(ctx);
 		return NULL;

@@ -22,6 +22,8 @@ struct ssl_ctx_st;
 struct x509_st;
 
 #define TLS_WHY_LEN 512
+/* What is taken of TLS 1.2: forward-secret and authenticated. All of 1.3 is. */
+#define TLS_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 /* A certificate that ends sooner is warned of. */
 #define TLS_SOON_S (7 * 24 * 3600)
 

@@ -20,7 +20,7 @@ packages_of() {
 		echo gcc libc6-dev cmake ninja-build pkg-config \
 			libuv1-dev libwebsockets-dev libwebsockets-evlib-uv \
 			libnng-dev libhiredis-dev libjson-c-dev libpq-dev \
-			libsodium-dev libcurl4-openssl-dev
+			libsodium-dev libcurl4-openssl-dev libssl-dev
 		;;
 	run)
 		# python3-websockets: `local.sh up --demo` and the printed example.

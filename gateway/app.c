@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/rpc.h"
+#include "common/rpc_links.h"
 #include "gateway/catchup.h"
 #include "gateway/conn.h"
 #include "gateway/drain.h"
@@ -27,6 +28,7 @@
 #include "gateway/settings.h"
 #include "gateway/static_files.h"
 #include "gateway/stats.h"
+#include "gateway/tls_port.h"
 #include "gateway/tokens.h"
 
 /* Calls to one service that may wait or be in flight. */
@@ -121,6 +123,19 @@ start_bus(void)
 /* ---- as the skeleton wants it ------------------------------------------- */
 
 bool
+app_check(char *why)
+{
+	const struct rpc_addresses addresses[] = {
+		{ "chatd", settings.chatd },
+		{ "presenced", settings.presenced },
+		{ NULL, NULL },
+	};
+
+	return rpc_links_check("gateway", addresses, why) &&
+	    tls_port_check(why);
+}
+
+bool
 app_init(uv_loop_t *loop)
 {
 	gw = mem_zalloc(sizeof(*gw));
@@ -184,6 +199,8 @@ app_fini(void)
 void
 app_reload(void)
 {
+	rpc_links_reload();
+	tls_port_reload();
 	static_files_free(&gw->files);
 	gw->files = static_files_new(settings.www_dir);
 }

@@ -12,6 +12,8 @@
 
 /* As struct daemon_spec wants them. */
 bool app_init(uv_loop_t *loop);
+/* See daemon_spec.check. */
+bool app_check(char *why);
 void app_drain(void);
 void app_fini(void);
 void app_reload(void);

@@ -16,6 +16,7 @@
 #include "gateway/routes.h"
 #include "gateway/settings.h"
 #include "gateway/stats.h"
+#include "gateway/tls_port.h"
 
 static const struct {
 	int status;
@@ -86,6 +87,7 @@ put_head(struct buf *b, int status, const char *type, size_t len)
 		buf_printf(b, "content-length: %zu\r\n", len);
 	}
 	buf_puts(b, "x-content-type-options: nosniff\r\n");
+	buf_puts(b, tls_port_hsts());
 }
 
 static void

@@ -38,6 +38,7 @@ main(int argc, char **argv)
 		.fini = app_fini,
 		.reload = app_reload,
 		.dump = app_dump,
+		.check = app_check,
 		.preflight = preflight,
 	};
 	int status;

@@ -23,6 +23,7 @@
 #include "gateway/proxied.h"
 #include "gateway/settings.h"
 #include "gateway/stats.h"
+#include "gateway/tls_port.h"
 #include "gateway/ws.h"
 
 /* Sockets beyond the WebSockets: HTTP, our own links. */
@@ -76,6 +77,8 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		return 0; /* of the library's own, while it starts */
 	}
 	switch (reason) {
+	case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
+		return tls_port_fill(user) ? 0 : 1;
 	case LWS_CALLBACK_WSI_CREATE:
 		server->sockets++;
 		return 0;
@@ -230,6 +233,9 @@ start_library(struct server *s)
 	info.retry_and_idle_policy = &no_pings;
 	info.server_string = "parley";
 	info.vhost_name = "parley";
+	if (tls_port_on()) {
+		tls_port_prepare(&info);
+	}
 	lws_set_log_level(LLL_ERR | LLL_WARN, on_log);
 	s->context = lws_create_context(&info);
 	if (s->context == NULL) {
@@ -323,5 +329,6 @@ server_free(struct server **sp)
 	if (s->context != NULL) {
 		lws_context_destroy(s->context);
 	}
+	tls_port_end();
 	free(s);
 }

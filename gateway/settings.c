@@ -7,6 +7,8 @@
 
 #include <stddef.h>
 
+#include "common/rpc_links.h"
+
 #define S(field) (&settings.field)
 #define SECONDS(n) ((n) * INT64_C(1000))
 #define USER(limit) (&settings.user_rates[LIMIT_##limit])
@@ -23,11 +25,23 @@ struct settings settings;
 const struct config_row settings_rows[] = {
 	{ "listen", CONFIG_TEXT, S(listen), "0.0.0.0:8080", 0, 0,
 	    CONFIG_REQUIRED, "host:port for WebSocket and HTTP clients" },
+	{ "tls_cert", CONFIG_TEXT, S(tls_cert), "", 0, 0, 0,
+	    "file of the certificate and its chain for clients, who then speak "
+	    "https and wss; read again at SIGHUP; empty: no TLS" },
+	{ "tls_key", CONFIG_TEXT, S(tls_key), "", 0, 0, 0,
+	    "file of its key, without pass phrase, closed to other accounts" },
+	{ "tls_min_version", CONFIG_TEXT, S(tls_min_version), "1.2", 0, 0,
+	    CONFIG_REQUIRED, "least version of TLS that clients may speak: 1.2 "
+	    "or 1.3" },
+	{ "tls_hsts", CONFIG_MS, S(tls_hsts), "0", 0, SECONDS(86400 * 730), 0,
+	    "browsers are told to come by https alone for so long "
+	    "(Strict-Transport-Security); 0: they are not told" },
 	{ "chatd", CONFIG_TEXT, S(chatd), "ipc:///run/parley/chatd-1.sock", 0,
 	    0, CONFIG_REQUIRED, "addresses of the chatds, comma-separated" },
 	{ "presenced", CONFIG_TEXT, S(presenced),
 	    "ipc:///run/parley/presenced-1.sock", 0, 0, CONFIG_REQUIRED,
 	    "addresses of the presenceds, comma-separated" },
+	RPC_LINK_ROWS,
 	{ "redis_url", CONFIG_TEXT, S(redis_url), "redis://127.0.0.1:6379", 0,
 	    0, CONFIG_REQUIRED | CONFIG_SECRET,
 	    "Redis for live events: redis://[:password@]host[:port][/db] "

@@ -17,6 +17,10 @@
 
 struct settings {
 	char *listen;
+	char *tls_cert;
+	char *tls_key;
+	char *tls_min_version;
+	int64_t tls_hsts;
 	char *chatd;
 	char *presenced;
 	char *redis_url;

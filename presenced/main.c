@@ -16,6 +16,7 @@
 #include "common/log.h"
 #include "common/metrics.h"
 #include "common/rpc.h"
+#include "common/rpc_links.h"
 #include "presenced/due.h"
 #include "presenced/lease.h"
 #include "presenced/memory.h"
@@ -55,6 +56,8 @@ static const struct config_row rows[] = {
 	    "redis://[:password@]host[:port][/db] or unix:/path/to/socket" },
 	{ "chatd", CONFIG_TEXT, &p.chatd, "ipc:///run/parley/chatd-1.sock", 0,
 	    0, CONFIG_REQUIRED, "addresses of all chatds, comma-separated" },
+	RPC_LINK_ROWS,
+	RPC_LISTEN_ROWS,
 	{ "grace", CONFIG_MS, &p.grace, "5s", 0, 600000, 0,
 	    "a user is offline so long after the last session ended" },
 	{ "lease", CONFIG_MS, &p.lease, "6s", 500, 600000, 0,
@@ -174,6 +177,16 @@ fini(void)
 	}
 }
 
+static bool
+check(char *why)
+{
+	const struct rpc_addresses addresses[] = {
+		{ "listen", p.listen }, { "chatd", p.chatd }, { NULL, NULL },
+	};
+
+	return rpc_links_check("presenced", addresses, why);
+}
+
 static void
 dump(void)
 {
@@ -193,7 +206,9 @@ static const struct daemon_spec spec = {
 	.init = init,
 	.drain = drain,
 	.fini = fini,
+	.reload = rpc_links_reload,
 	.dump = dump,
+	.check = check,
 };
 
 int

@@ -5,7 +5,6 @@ SPDX-License-Identifier: MIT
 
 import base64
 import os
-import socket
 import struct
 
 import pytest
@@ -148,7 +147,7 @@ async def test_many_sessions_of_one_user_each_get_everything(stack):
 
 def handshake(gateway, token):
     """A WebSocket by hand, which answers no ping."""
-    link = socket.create_connection((gateway.host, gateway.port), DEADLINE)
+    link = gateway.dial()
     key = base64.b64encode(os.urandom(16)).decode()
     link.sendall((f"GET /ws?token={token} HTTP/1.1\r\nHost: x\r\n"
                   "Connection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -197,7 +196,7 @@ def test_idle_connection_is_pinged_and_ended_when_it_never_answers(new_stack):
 def test_what_is_no_proper_upgrade_is_refused(stack, request_line, headers,
                                               status):
     gateway = stack.gateways[0]
-    with socket.create_connection((gateway.host, gateway.port), DEADLINE) as s:
+    with gateway.dial() as s:
         s.settimeout(DEADLINE)
         s.sendall(f"{request_line}\r\nHost: x\r\n{headers}\r\n".encode())
         line = s.makefile("rb").readline().split()

@@ -320,8 +320,7 @@ async def test_a_file_over_20_megabytes_is_413(stack):
 async def test_an_upload_broken_off_leaves_nothing(stack):
     ann = await person(stack)
     before = stored(stack)
-    link = http.client.HTTPConnection(stack.gateways[0].host,
-                                      stack.gateways[0].port)
+    link = stack.gateways[0].connection()
     link.putrequest("POST", "/api/chat/upload")
     link.putheader("Content-Type", "multipart/form-data; boundary=b")
     link.putheader("Content-Length", str(10 << 20))
@@ -482,8 +481,7 @@ async def test_a_name_with_another_ending_is_not_found(stack):
 async def test_files_on_one_connection_follow_each_other(stack):
     content = os.urandom(300_000)
     path = urllib.parse.urlsplit(await url_of(stack, content)).path
-    link = http.client.HTTPConnection(stack.gateways[0].host,
-                                      stack.gateways[0].port)
+    link = stack.gateways[0].connection()
     for _ in range(3):
         link.request("GET", path)
         assert link.getresponse().read() == content
@@ -499,7 +497,7 @@ async def test_readers_who_leave_midway_harm_nobody(stack):
     url = await url_of(stack, content)
     gateway = stack.gateways[0]
     for _ in range(10):
-        link = http.client.HTTPConnection(gateway.host, gateway.port)
+        link = gateway.connection()
         link.request("GET", urllib.parse.urlsplit(url).path)
         link.getresponse().read(1000)
         link.close()

@@ -8,7 +8,6 @@ SPDX-License-Identifier: MIT
 """
 
 import asyncio
-import http.client
 import json
 import os
 import time
@@ -60,8 +59,7 @@ class Answer:
 
 def http_request(gateway, method, path, body=None, headers=None,
                  timeout=DEADLINE):
-    link = http.client.HTTPConnection(gateway.host, gateway.port,
-                                      timeout=timeout)
+    link = gateway.connection(timeout)
     try:
         headers = dict(headers or {})
         if isinstance(body, (dict, list)):
@@ -168,7 +166,7 @@ class Session:
             headers["Cookie"] = "theme=dark; token=" + token
         self.news = asyncio.Condition()
         self.socket = await connect(
-            f"ws://{gateway.host}:{gateway.port}{path}", extra_headers=headers,
+            gateway.ws_url(path), ssl=gateway.tls, extra_headers=headers,
             ping_interval=None, compression=None, max_size=None,
             max_queue=None, close_timeout=2, open_timeout=DEADLINE)
         open_sessions.append(self)

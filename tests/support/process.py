@@ -210,8 +210,28 @@ class Daemon(Process):
 
 class Gateway(Daemon):
     host = "127.0.0.1"
+    tls = None  # an ssl context, if it speaks TLS with its clients
 
     def __init__(self, name, program, settings, secrets, cwd):
         self.port = free_port()
         settings = {"listen": f"{self.host}:{self.port}", **settings}
         super().__init__(name, program, settings, secrets, cwd)
+
+    def connection(self, timeout=DEADLINE):
+        """For HTTP; the caller closes it."""
+        if self.tls is None:
+            return http.client.HTTPConnection(self.host, self.port,
+                                              timeout=timeout)
+        return http.client.HTTPSConnection(self.host, self.port,
+                                           timeout=timeout, context=self.tls)
+
+    def dial(self, timeout=DEADLINE):
+        """A bare socket to it."""
+        link = socket.create_connection((self.host, self.port), timeout)
+        if self.tls is None:
+            return link
+        return self.tls.wrap_socket(link, server_hostname=self.host)
+
+    def ws_url(self, path):
+        scheme = "ws" if self.tls is None else "wss"
+        return f"{scheme}://{self.host}:{self.port}{path}"

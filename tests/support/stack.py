@@ -1,7 +1,8 @@
 """Whole installations for tests: any number of gateways, chatds and presenceds
 over a PostgreSQL database and a Redis of their own.
 
-    PARLEY_BUILD   the build directory whose programs are tested (build/dev)
+    PARLEY_BUILD     the build directory whose programs are tested (build/dev)
+    PARLEY_TEST_TLS  1: every stack has TLS on its links and at its gateways
 
 All lies under build/test-run/ of the repository and is removed after a run that
 found no fault.
@@ -16,13 +17,17 @@ import subprocess
 from pathlib import Path
 
 from . import hygiene
-from .process import Daemon, Gateway, clean_environment
+from .certificates import Authority
+from .process import Daemon, Gateway, clean_environment, free_port
 from .relay import Relay
-from .stores import Postgres, Redis
+from .stores import HOST, Postgres, Redis
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = (ROOT / os.environ.get("PARLEY_BUILD", "build/dev")).resolve()
 RUNS = ROOT / "build" / "test-run"
+
+# What a stack encrypts unless it is told.
+TLS = ("links", "clients") if os.environ.get("PARLEY_TEST_TLS") == "1" else ()
 
 # What makes a run quick without changing what is tested: the cheapest password
 # hash, short grace and drain.
@@ -46,6 +51,7 @@ class World:
         self.directory = RUNS / str(os.getpid())
         self.directory.mkdir(parents=True)
         self.postgres = None
+        self.ca = None
         self.stacks = 0
         self.faulty = False
 
@@ -53,6 +59,11 @@ class World:
         if self.postgres is None:
             self.postgres = self.new_postgres("postgres")
         return self.postgres
+
+    def authority(self):
+        if self.ca is None:
+            self.ca = Authority(self.directory / "certificates")
+        return self.ca
 
     def new_postgres(self, name):
         """A cluster with the roles and a migrated template."""
@@ -111,6 +122,8 @@ class Stack:
     one process by its name: settings={"chatd": {..}, "gateway-2": {..}};
     secrets={"gateway": {..}} go by the environment.
 
+    tls=("links", "clients"): TLS between the processes, and to the clients.
+
     relays=["gateway-redis", "chatd-postgres", ..]: a relay (relay.py) on each
     link of those kinds, one for every process and target; any of gateway, chatd,
     presenced to any of redis, postgres, chatd, presenced that it speaks to.
@@ -119,12 +132,14 @@ class Stack:
 
     def __init__(self, world, directory, gateways=1, chatds=1, presenceds=1,
                  settings=None, secrets=None, own_postgres=False,
-                 start=True, relays=()):
+                 start=True, relays=(), tls=TLS):
         self.world = world
         self.directory = directory
         self.settings = settings or {}
         self.secrets = secrets or {}
         self.own_postgres = own_postgres
+        self.tls = tls
+        self.ports = {}         # of processes that listen by TCP
         directory.mkdir(parents=True)
         self.postgres = world.new_postgres(f"{directory.name}-postgres") \
             if own_postgres else world.shared_postgres()
@@ -158,11 +173,35 @@ class Stack:
             self.relays[name] = Relay(address, listen, "-".join(name))
         return self.relays[name].address
 
+    def place(self, name):
+        """Where a chatd or presenced listens."""
+        if "links" not in self.tls:
+            return self.directory / f"{name}.sock"
+        if name not in self.ports:
+            self.ports[name] = free_port()
+        return HOST, self.ports[name]
+
+    def url(self, place):
+        if isinstance(place, tuple):
+            return "tls+tcp://{}:{}".format(*place)
+        return f"ipc://{Path(place).name}"
+
     def addresses(self, process, kind):
-        paths = [self.through(process, kind, f"{kind}-{i}",
-                              self.directory / f"{kind}-{i}.sock")
-                 for i in range(1, self.counts[kind] + 1)]
-        return ",".join(f"ipc://{Path(path).name}" for path in paths)
+        names = (f"{kind}-{i}" for i in range(1, self.counts[kind] + 1))
+        return ",".join(
+            self.url(self.through(process, kind, name, self.place(name)))
+            for name in names)
+
+    def certificates(self, kind, name):
+        """Settings of a process for what this stack encrypts."""
+        settings = {}
+        authority = self.world.authority() if self.tls else None
+        if "links" in self.tls:
+            settings.update(authority.links(kind, name))
+        if "clients" in self.tls and kind == "gateway":
+            cert, key = authority.make("server", f"{name}-clients", HOST)
+            settings.update(tls_cert=cert, tls_key=key)
+        return settings
 
     def store_urls(self, process):
         """How `process` reaches Redis and PostgreSQL."""
@@ -178,11 +217,11 @@ class Stack:
         name = f"{kind}-{number}"
         settings = {
             "chatd": lambda: {
-                "listen": f"ipc://{name}.sock", "migrate": "off",
+                "listen": self.url(self.place(name)), "migrate": "off",
                 "presenced": self.addresses(name, "presenced"),
                 "public_url": "http://parley.test"},
             "presenced": lambda: {
-                "listen": f"ipc://{name}.sock",
+                "listen": self.url(self.place(name)),
                 "chatd": self.addresses(name, "chatd")},
             "gateway": lambda: {
                 "chatd": self.addresses(name, "chatd"),
@@ -192,6 +231,7 @@ class Stack:
                 "media_dir": self.directory / "media"},
         }[kind]()
         settings.update(QUICK[kind])
+        settings.update(self.certificates(kind, name))
         settings.update(self.settings.get(kind, {}))
         settings.update(self.settings.get(name, {}))
         secrets = self.store_urls(name)
@@ -201,6 +241,8 @@ class Stack:
         (self.directory / "media").mkdir(exist_ok=True)
         process = maker(name, program(kind), settings, secrets,
                         self.directory)
+        if "clients" in self.tls and kind == "gateway":
+            process.tls = self.world.authority().client()
         self.lists[kind].append(process)
         return process
 
