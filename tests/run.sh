@@ -7,6 +7,10 @@
 #       sql        the schema and every prepared statement, on a real database
 #       contract   every line of the protocol, by a client over a real stack
 #       system     faults, restarts, settings, the local stack
+#       chaos-short
+#                  every kind of fault once, in a minute, and a checker of what the
+#                  clients saw
+#       chaos      the same for half an hour, or PARLEY_CHAOS_MINUTES
 #       browser    the web page in a headless Chromium
 #       sanitize   unit, contract and system with address and undefined-behaviour
 #                  sanitizers; every process must also end without a leak
@@ -14,14 +18,14 @@
 #                  number of runs, or PARLEY_FUZZ_SECONDS for each target
 #       thread     contract and system with the thread sanitizer
 #       all        all of these
-#   Default: unit sql contract system browser fuzz sanitize.
+#   Default: unit sql contract system chaos-short browser fuzz sanitize.
 #
 # Installs the packages that are missing, builds what it needs under build/, starts
 # servers of its own on free ports and leaves none behind. Ends with the line
 # "N passed, N failed"; the exit status is 0 only when none failed.
 #
 # Environment: PYTEST_ARGS (more arguments for pytest), PARLEY_TEST_KEEP=1 (keep
-# the directories and logs under build/test-run/).
+# the directories and logs under build/test-run/), PARLEY_CHAOS_SEED.
 #
 # SPDX-License-Identifier: MIT
 set -uo pipefail
@@ -148,7 +152,7 @@ one_pytest() {
 # ---- modes -------------------------------------------------------------------
 
 # What the tests of running processes need built.
-RUNNING='gateway chatd presenced wrong_version_peer'
+RUNNING='gateway chatd presenced wrong_version_peer shift_clock'
 
 # What is of no use a second time: tests of scripts and documents.
 SANITIZED='system --ignore=system/test_local.py --ignore=system/test_docs.py'
@@ -186,6 +190,30 @@ mode_system() {
 mode_both() {
 	with_build contract dev "$RUNNING" run_pytest dev 1 contract=contract \
 		system=system
+}
+
+mode_chaos-short() {
+	with_build chaos dev "$RUNNING" run_pytest dev 1 chaos=chaos
+}
+
+# contract, system and chaos-short, asked for together.
+mode_three() {
+	with_build contract dev "$RUNNING" run_pytest dev 1 contract=contract \
+		system=system chaos=chaos
+}
+
+mode_chaos() {
+	with_build chaos-long dev "$RUNNING" long_chaos
+}
+
+long_chaos() {
+	local passed=1
+	say "chaos, ${PARLEY_CHAOS_MINUTES:=30} minutes"
+	(cd tests && PYTHONDONTWRITEBYTECODE=1 PARLEY_BUILD=build/dev \
+		"$PYTHON" -m chaos --minutes "$PARLEY_CHAOS_MINUTES" \
+		${PARLEY_CHAOS_SEED:+--seed "$PARLEY_CHAOS_SEED"} </dev/null) ||
+		passed=0
+	note chaos-long $passed $((1 - passed)) 0
 }
 
 mode_browser() {
@@ -232,10 +260,14 @@ main() {
 	local modes=() mode groups='build run debug test'
 	for mode in "$@"; do
 		case $mode in
-		unit | sql | contract | system | browser | fuzz | sanitize | thread)
+		unit | sql | contract | system | chaos-short | chaos | browser | \
+			fuzz | sanitize | thread)
 			modes+=("$mode")
 			;;
-		all) modes+=(unit sql contract system browser fuzz sanitize thread) ;;
+		all)
+			modes+=(unit sql contract system chaos-short browser fuzz
+				sanitize thread chaos)
+			;;
 		-h | --help)
 			usage
 			return 0
@@ -247,13 +279,14 @@ main() {
 		esac
 	done
 	[ ${#modes[@]} -gt 0 ] ||
-		modes=(unit sql contract system browser fuzz sanitize)
+		modes=(unit sql contract system chaos-short browser fuzz sanitize)
 	[[ " ${modes[*]} " != *" browser "* ]] || groups+=' browser'
 	[[ " ${modes[*]} " != *" fuzz "* ]] || groups+=' fuzz'
 	mkdir -p "$RESULTS"
 	# shellcheck disable=SC2086
 	deploy/packages.sh $groups || return 1
 	local plan=" ${modes[*]} "
+	plan=${plan/ contract system chaos-short / three }
 	plan=${plan/ contract system / both }
 	for mode in $plan; do
 		"mode_$mode"
