@@ -1,7 +1,7 @@
 /*
- * Only regular files directly in the directory with a known ending are read;
- * hidden ones are not. The entity tag is a hash of the content, so it is the
- * same at every gateway.
+ * Only regular files with a known ending are read, in the directory and in the
+ * folders within it; hidden ones are not. The entity tag is a hash of the
+ * content, so it is the same at every gateway.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -23,7 +23,9 @@
 #include "gateway/http.h"
 #include "gateway/settings.h"
 
-#define FILES_MAX 64
+#define FILES_MAX 256
+#define DEPTH_MAX 3
+#define NAME_MAX_LEN 255
 #define FILE_MAX (2u * 1024 * 1024)
 #define ETAG_LEN 34 /* 32 hex digits in quotes */
 
@@ -109,46 +111,85 @@ make_etag(struct file *f)
 	f->etag[ETAG_LEN] = '\0';
 }
 
+/* `path`: the file's name as clients ask for it. Takes over fd. */
 static void
-add_file(struct static_files *s, int dir_fd, const char *name)
+add_file(struct static_files *s, int fd, const char *path)
 {
-	struct file *f = &s->files[s->len];
-	const char *type = type_of(name);
-	int fd;
+	struct file *f;
 
-	if (type == NULL || name[0] == '.' || s->len == FILES_MAX) {
+	if (type_of(path) == NULL) {
+		close(fd);
 		return;
 	}
-	fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
+	if (s->len == FILES_MAX) {
+		log_warn("www_too_many_files", "file=%s max=%d "
+		    "remedy=\"remove what is not the web client's from "
+		    "www_dir\"", path, FILES_MAX);
+		close(fd);
 		return;
 	}
+	f = &s->files[s->len];
 	if (read_content(fd, f)) {
-		f->name = mem_strdup(name);
-		f->type = type;
+		f->name = mem_strdup(path);
+		f->type = type_of(path);
 		make_etag(f);
 		s->len++;
 	}
 	close(fd);
 }
 
+/* Reads a folder, whose name with its final slash is `prefix`. Takes over fd.
+ */
+static void
+add_folder(struct static_files *s, int fd, const char *prefix, int depth)
+{
+	DIR *d = fdopendir(fd);
+	const struct dirent *entry;
+	char path[NAME_MAX_LEN + 1];
+	struct stat st;
+	int child;
+
+	if (d == NULL) {
+		close(fd);
+		return;
+	}
+	while ((entry = readdir(d)) != NULL) {
+		int len = snprintf(path, sizeof(path), "%s%s", prefix,
+		    entry->d_name);
+
+		if (entry->d_name[0] == '.' || len >= (int)sizeof(path) - 1) {
+			continue;
+		}
+		/* NONBLOCK: a pipe that lies there must not hold us. */
+		child = openat(dirfd(d), entry->d_name,
+		    O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		if (child < 0) {
+			continue;
+		}
+		if (fstat(child, &st) == 0 && S_ISDIR(st.st_mode) &&
+		    depth < DEPTH_MAX) {
+			strcpy(path + len, "/");
+			add_folder(s, child, path, depth + 1);
+		} else {
+			add_file(s, child, path);
+		}
+	}
+	closedir(d);
+}
+
 struct static_files *
 static_files_new(const char *dir)
 {
 	struct static_files *s = mem_zalloc(sizeof(*s));
-	DIR *d = opendir(dir);
-	const struct dirent *entry;
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (d == NULL) {
+	if (fd < 0) {
 		log_warn("www_dir_unreadable", "www_dir=%s error=\"%s\" "
 		    "remedy=\"set www_dir; the web page is not served\"", dir,
 		    strerror(errno));
 		return s;
 	}
-	while ((entry = readdir(d)) != NULL) {
-		add_file(s, dirfd(d), entry->d_name);
-	}
-	closedir(d);
+	add_folder(s, fd, "", 0);
 	log_info("www_loaded", "www_dir=%s files=%zu", dir, s->len);
 	return s;
 }
@@ -187,22 +228,33 @@ find(const struct static_files *s, const char *path)
 	return NULL;
 }
 
-/* Our own pictures may stand in pages of other origins; all else is ours. The
- * address of pictures is public_url, whichever gateway serves the page. */
+/* The address of pictures and media is public_url, whichever gateway serves the
+ * page. Nothing is ever made from text (Trusted Types), run inline, or asked of
+ * another host. */
 static void
-put_headers(struct buf *b, const struct file *f)
+put_policy(struct buf *b)
 {
 	const char *url = settings.public_url;
 	const char *host = strstr(url, "://");
-	size_t origin_len = host == NULL ? 0
-	    : (size_t)(host + 3 - url) + strcspn(host + 3, "/; ,'");
+	int len = host == NULL ? 0
+	    : (int)((size_t)(host + 3 - url) + strcspn(host + 3, "/; ,'"));
 
+	buf_printf(b, "content-security-policy: default-src 'self'; "
+	    "img-src 'self' blob: %.*s; media-src 'self' blob: %.*s; "
+	    "object-src 'none'; base-uri 'none'; form-action 'self'; "
+	    "frame-ancestors 'none'; require-trusted-types-for 'script'; "
+	    "trusted-types 'none'\r\n", len, url, len, url);
+}
+
+/* Our own pictures may stand in pages of other origins; all else is ours. */
+static void
+put_headers(struct buf *b, const struct file *f)
+{
 	buf_printf(b, "etag: %s\r\ncache-control: no-cache\r\n"
 	    "referrer-policy: no-referrer\r\n"
-	    "content-security-policy: default-src 'self'; "
-	    "img-src 'self' data: blob: %.*s; connect-src 'self' ws: wss:; "
-	    "object-src 'none'; base-uri 'none'; form-action 'self'; "
-	    "frame-ancestors 'none'\r\n", f->etag, (int)origin_len, url);
+	    "permissions-policy: camera=(), microphone=(), geolocation=()"
+	    "\r\n", f->etag);
+	put_policy(b);
 	if (strncmp(f->type, "image/", 6) == 0) {
 		buf_puts(b, "cross-origin-resource-policy: cross-origin\r\n");
 	}

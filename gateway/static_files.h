@@ -1,5 +1,5 @@
 /*
- * static_files: the web client's few files, read into memory at start and at
+ * static_files: the web client's files, read into memory at start and at
  * reload, and served from there by exact name: no path of a client's choosing
  * is ever opened. Bounded by FILES_MAX files of FILE_MAX bytes. Main thread.
  *

@@ -1,218 +1,162 @@
 /*
- * The web client's start and its wiring: page events to requests, frames to
- * state, state to views.
+ * The web client's start. From here one reads on in
+ *
+ *   protocol/   the line, requests, the outbox: reusable, knows no page
+ *   state/      what the user sees, as data; session.js joins it to the protocol
+ *   views/      the page, a part a file; css/ in the same parts
+ *
+ * A frame changes the store, the store names the part that changed, and that part
+ * is drawn in the next frame of the screen, once, however much came.
  *
  * SPDX-License-Identifier: MIT
  */
-import { Protocol, post } from './protocol.js';
-import { State } from './state.js';
-import * as views from './views.js';
+import { prefs } from './state/prefs.js';
+import { Session } from './state/session.js';
+import { showAuth, startAuth } from './views/auth.js';
+import { Banner } from './views/banner.js';
+import { ChatView } from './views/chat.js';
+import { Composer } from './views/composer.js';
+import { refreshDialogs } from './views/dialog.js';
+import { oncePerFrame } from './views/dom.js';
+import { Finder } from './views/finder.js';
+import { listenToKeys } from './views/keys.js';
+import { Messages } from './views/messages.js';
+import { drawTitle, watchForNews } from './views/notify.js';
+import { Sidebar } from './views/sidebar.js';
+import { toast } from './views/toast.js';
 
-const $ = (id) => document.getElementById(id);
-const TOKEN_KEY = 'parley.token';
-
-const state = new State();
-let protocol = null;
-let drawing = false;
-
-/* However many frames come together, the page is drawn once. */
-function draw() {
-  if (drawing) {
-    return;
-  }
-  drawing = true;
-  requestAnimationFrame(() => {
-    drawing = false;
-    if (!state.me) {
-      return;
-    }
-    views.renderMe(state.me);
-    views.renderChats(state, openChat);
-    views.renderChat(state, state.openId ? protocol.pending(state.openId) : []);
-  });
-}
-
-function openChat(id) {
-  if (!protocol.request('open_chat', { chat_id: id })) {
-    views.showToast('Not connected. The chat opens when the line is back.');
-  }
-}
-
-function markRead() {
-  const item = state.chats.get(state.openId);
-  if (item && document.visibilityState === 'visible') {
-    protocol.request('chat_messages_read', { chat_id: state.openId });
-  }
-}
-
-const handlers = {
-  online() {
-    views.showBanner('');
-  },
-  offline() {
-    views.showBanner('Connecting… what you send leaves when the line is back.');
-  },
-  'signed-out'({ reason }) {
-    localStorage.removeItem(TOKEN_KEY);
-    state.me = null;
-    state.closeChat();
-    views.showAuth(reason === 'Token expired' ? 'Your session has expired. Please log in again.' : '');
-  },
-  user_info(frame) {
-    state.takeUserInfo(frame);
-    views.showApp();
-    if (state.openId) {
-      openChat(state.openId);
-    }
-  },
-  chat_info(frame) {
-    state.takeChatInfo(frame.chat);
-    markRead();
-  },
-  new_message({ message }) {
-    if (state.takeMessage(message) && message.chat_id === state.openId &&
-        message.type === 'incoming') {
-      markRead();
-    }
-  },
-  messages_delivered: (frame) => state.takeDelivered(frame.message_ids),
-  chat_read: (frame) => state.takeRead(frame.chat_id),
-  unread_changed: (frame) => state.takeUnread(frame.chat_id, frame.unread_messages),
-  user_status_changed: (frame) =>
-    state.takeStatus(frame.user_id, frame.is_online, frame.last_seen_at),
-  search_people_results(frame) {
-    if ($('search').value.trim() !== '') {
-      views.renderPeople(frame.search_people_results, pickPerson);
-    }
-  },
-  private_chat_created(frame) {
-    state.addChat(frame.chat_item);
-    if (frame.chat) {
-      state.takeChatInfo(frame.chat);
-      $('text').focus();
-    }
-  },
-  chat_forbidden: (frame) => state.dropChat(frame.chat_id),
-  error(frame) {
-    if (frame.reason !== 'unavailable' || !frame.front_msg_id) {
-      views.showToast(`That did not work: ${frame.reason.replaceAll('_', ' ')}`);
-    }
-  },
+const REASONS = {
+  'Token expired': 'Your session has expired. Please log in again.',
+  Unauthorized: 'You were logged out. Please log in again.',
 };
 
-function connect(token) {
-  localStorage.setItem(TOKEN_KEY, token);
-  protocol = new Protocol(token);
-  for (const [type, handle] of Object.entries(handlers)) {
-    protocol.addEventListener(type, (event) => {
-      handle(event.detail ?? {});
-      draw();
-    });
-  }
-  protocol.open();
+const WORDS_KEY = 'parley.words'; // for the login, over a reload
+
+function attentive() {
+  return document.visibilityState === 'visible' && document.hasFocus();
 }
 
-function pickPerson(person) {
-  $('search').value = '';
-  views.renderPeople(null);
-  protocol.request('create_private_chat', { user_id: person.id });
-}
-
-/* ---- the page's own events -------------------------------------------------- */
-
-function registering() {
-  return $('auth').classList.contains('registering');
-}
-
-async function authenticate(form) {
-  if (!registering()) {
-    return post('/api/login', { username: form.username.value, password: form.password.value });
-  }
-  const data = new FormData(form);
-  if (!form.avatar.files.length) {
-    data.delete('avatar');
-  }
-  return post('/api/register', data);
-}
-
-function authProblem(body) {
-  if (body.errors) {
-    return Object.entries(body.errors).map(([field, text]) => `${field} ${text}`).join('\n');
-  }
-  return body.error ?? 'That did not work. Please try again.';
-}
-
-$('tab-login').addEventListener('click', () => views.setRegistering(false));
-$('tab-register').addEventListener('click', () => views.setRegistering(true));
-
-$('auth-form').addEventListener('submit', async (event) => {
-  event.preventDefault();
-  const form = event.currentTarget;
-  $('auth-submit').disabled = true;
-  try {
-    const { body } = await authenticate(form);
-    if (body.token) {
-      form.reset();
-      connect(body.token);
-    } else {
-      views.showAuth(authProblem(body));
+/* Each part of the store, and what is drawn when it changes. */
+function drawing(session) {
+  const sidebar = new Sidebar(session);
+  const chat = new ChatView(session);
+  const composer = new Composer(session);
+  const messages = new Messages(session);
+  const finder = new Finder(session, messages);
+  const side = oncePerFrame(() => sidebar.draw());
+  const open = oncePerFrame(() => {
+    chat.draw();
+    composer.draw();
+    finder.draw();
+    refreshDialogs();
+  });
+  const status = oncePerFrame(() => chat.drawStatus());
+  const list = oncePerFrame(() => messages.draw());
+  const parts = {
+    me: [side],
+    chats: [side, open],
+    open: [open],
+    messages: [list],
+    people: [side, open],
+    typing: [side, status],
+  };
+  session.store.on('change', (part) => {
+    parts[part].forEach((draw) => draw());
+    if (part === 'chats' || part === 'me') {
+      drawTitle(session.store);
     }
-  } catch {
-    views.showAuth('The server cannot be reached. Please try again.');
-  } finally {
-    $('auth-submit').disabled = false;
-  }
-});
-
-let searchTimer = null;
-$('search').addEventListener('input', () => {
-  const input = $('search').value;
-  clearTimeout(searchTimer);
-  if (input.trim() === '') {
-    views.renderPeople(null);
-    return;
-  }
-  searchTimer = setTimeout(() => protocol.request('search_people', { input }), 150);
-});
-
-function submitMessage() {
-  const text = $('text').value;
-  if (text.trim() === '' || !state.openId) {
-    return;
-  }
-  protocol.send(state.openId, text);
-  $('text').value = '';
-  draw();
+  });
+  session.client.on('outbox', () => {
+    list();
+    side();
+  });
+  return { sidebar, chat, composer, messages, finder };
 }
 
-$('compose').addEventListener('submit', (event) => {
-  event.preventDefault();
-  submitMessage();
-});
+/* Back, on a phone above all, means back to the list; a reload comes back to the
+ * chat that was open. */
+function followHistory(session) {
+  const { store } = session;
+  let shown = null;
+  window.addEventListener('popstate', () => {
+    shown = null;
+    session.closeChat();
+  });
+  store.on('change', (part) => {
+    if (part !== 'open' || store.openId === shown) {
+      return;
+    }
+    if (store.openId && shown) {
+      history.replaceState({ chat: store.openId }, '');
+    } else if (store.openId) {
+      history.pushState({ chat: store.openId }, '');
+    } else {
+      history.back();
+    }
+    shown = store.openId;
+  });
+  let before = history.state?.chat;
+  const reopen = () => {
+    if (before && !shown && store.chats.has(before)) {
+      shown = before;
+      session.openChat(before);
+    }
+    before = store.known ? null : before;
+  };
+  reopen();
+  session.client.on('user_info', () => queueMicrotask(reopen));
+}
 
-$('text').addEventListener('keydown', (event) => {
-  if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) {
-    event.preventDefault();
-    submitMessage();
+/* Nothing of a user stays in this page when the session ends: it begins anew. */
+function endWith(session, words) {
+  session.end();
+  prefs.token = null;
+  sessionStorage.setItem(WORDS_KEY, words);
+  location.reload();
+}
+
+function begin(token) {
+  prefs.token = token;
+  document.documentElement.dataset.signedIn = 'yes';
+  const session = new Session(token);
+  const { store, client } = session;
+  store.attentive = attentive;
+  const views = drawing(session);
+  new Banner(session);
+  listenToKeys(session, views);
+  watchForNews(session);
+  const onLook = () => {
+    if (attentive()) {
+      client.probe();
+      session.read();
+    }
+  };
+  document.addEventListener('visibilitychange', onLook);
+  window.addEventListener('focus', onLook);
+  window.addEventListener('pagehide', () => session.keep());
+  client.on('chat_forbidden', () => toast('You are no longer in that chat.'));
+  client.on('chat_member_removed', (frame) => {
+    if (frame.user_id === store.me.id && !frame.request_id) {
+      toast(`You were removed from “${store.chats.get(frame.chat_id)?.name}”.`);
+    }
+  });
+  client.on('signed-out', ({ reason }) => endWith(session, REASONS[reason] ?? ''));
+  followHistory(session);
+  store.touch('me', 'chats', 'open', 'messages');
+  session.start();
+}
+
+/* Another tab has logged in or out. */
+window.addEventListener('storage', (event) => {
+  if (event.key === 'parley.token') {
+    location.reload();
   }
 });
 
-$('back').addEventListener('click', () => {
-  state.closeChat();
-  draw();
-});
-
-$('logout').addEventListener('click', () => protocol.logout());
-
-document.addEventListener('visibilitychange', () => {
-  if (protocol && state.openId) {
-    markRead();
-  }
-});
-
-const token = localStorage.getItem(TOKEN_KEY);
-if (token) {
-  connect(token);
+startAuth((token) => begin(token));
+if (prefs.token) {
+  begin(prefs.token);
 } else {
-  views.showAuth();
+  showAuth(sessionStorage.getItem(WORDS_KEY) ?? '');
+  sessionStorage.removeItem(WORDS_KEY);
 }

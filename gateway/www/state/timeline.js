@@ -1,0 +1,142 @@
+/*
+ * The messages of one chat that are in memory: a stretch of the whole, in the
+ * order of `seq`, never more than LIMIT of them however long the chat is.
+ *
+ *     1 ............ [first ======== last] ............ end
+ *                     what is here                      newest known
+ *
+ * Reading back shifts the stretch towards 1, reading on towards the end; a new
+ * message joins it only while it reaches the end. A message that a fault delayed
+ * leaves a hole, which firstHole() tells of, until it comes.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+
+export const PAGE = 100;
+const LIMIT = 300;
+const STATES = ['sent', 'delivered', 'read'];
+
+/* A state never goes backwards. Tells whether it changed. */
+export function raise(message, state) {
+  if (STATES.indexOf(state) > STATES.indexOf(message.state)) {
+    message.state = state;
+    return true;
+  }
+  return false;
+}
+
+export class Timeline {
+  messages = [];
+  end = 0; // the newest seq known
+  loaded = false;
+
+  get first() {
+    return this.messages[0]?.seq ?? this.end + 1;
+  }
+
+  get last() {
+    return this.messages.at(-1)?.seq ?? this.end;
+  }
+
+  get hasOlder() {
+    return this.first > 1;
+  }
+
+  get atEnd() {
+    return this.last >= this.end;
+  }
+
+  find(seq) {
+    return this.messages.find((m) => m.seq === seq);
+  }
+
+  /* Begins anew with a page, oldest first. */
+  reset(page, end) {
+    this.messages = [...page];
+    this.end = Math.max(end, page.at(-1)?.seq ?? 0);
+    this.loaded = true;
+  }
+
+  /* Joins a page to the stretch; false if it does not reach it. When the stretch
+   * gets too long it loses its other side: `keep` is 'old' or 'new'. */
+  merge(page, keep = 'new') {
+    if (page.length === 0) {
+      return true;
+    }
+    this.end = Math.max(this.end, page.at(-1).seq);
+    if (this.messages.length === 0) {
+      this.messages = [...page];
+    } else if (page[0].seq > this.last + 1 || page.at(-1).seq < this.first - 1) {
+      return false;
+    } else {
+      page.forEach((message) => this.#insert(message));
+    }
+    this.#trim(keep);
+    return true;
+  }
+
+  /* A live message. `follow`: the reader is at the end, so that the oldest may
+   * go; without it the stretch stops growing. */
+  place(message, follow) {
+    const joined = this.atEnd || message.seq <= this.last;
+    this.end = Math.max(this.end, message.seq);
+    if (joined && message.seq >= this.first &&
+        (follow || this.messages.length < LIMIT || message.seq <= this.last)) {
+      this.#insert(message);
+      if (follow) {
+        this.#trim('new');
+      }
+    } else if (this.messages.length === 0) {
+      this.#insert(message);
+    }
+  }
+
+  /* The seq before the first hole, or null. */
+  firstHole() {
+    for (let i = 1; i < this.messages.length; i += 1) {
+      if (this.messages[i].seq !== this.messages[i - 1].seq + 1) {
+        return this.messages[i - 1].seq;
+      }
+    }
+    return null;
+  }
+
+  /* Raises own messages by id. */
+  raiseAll(ids, state) {
+    const set = new Set(ids);
+    return this.messages.filter((m) => set.has(m.id) && raise(m, state)).length > 0;
+  }
+
+  /* What a newer own message reached, every older one has. */
+  raiseEarlier() {
+    let reached = 'sent';
+    for (let i = this.messages.length - 1; i >= 0; i -= 1) {
+      const message = this.messages[i];
+      if (message.type === 'outgoing') {
+        raise(message, reached);
+        reached = message.state;
+      }
+    }
+  }
+
+  #insert(message) {
+    let i = this.messages.length;
+    while (i > 0 && this.messages[i - 1].seq > message.seq) {
+      i -= 1;
+    }
+    const same = this.messages[i - 1];
+    if (same?.seq === message.seq) {
+      raise(same, message.state);
+      same.sender_name = message.sender_name;
+    } else {
+      this.messages.splice(i, 0, message);
+    }
+  }
+
+  #trim(keep) {
+    const over = this.messages.length - LIMIT;
+    if (over > 0) {
+      this.messages.splice(keep === 'new' ? 0 : LIMIT, over);
+    }
+  }
+}
