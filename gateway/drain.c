@@ -20,7 +20,8 @@
 #include "gateway/settings.h"
 
 #define TICK_MS 50
-/* For the sockets to go and the last reports to be taken. */
+/* For the sockets to go, requests to come on those that were taken last, and the
+ * last reports to be taken. */
 #define LEAVE_TIME_MS 1500
 
 struct drain {
@@ -77,7 +78,8 @@ tell_share(struct drain *d)
 static bool
 nothing_left(const struct drain *d)
 {
-	return d->gw->conns->count == 0 &&
+	return server_sockets(d->gw->server) == 0 &&
+	    d->gw->conns->count == 0 &&
 	    presence_pending(d->gw->presence) == 0 &&
 	    receipts_pending(d->gw->receipts) == 0;
 }

@@ -259,11 +259,6 @@ begin_api(struct http *h, const char *path)
 		}
 		return 0;
 	}
-	if (h->gw->draining) {
-		h->close = true;
-		http_answer_error(h, 503, "Service unavailable");
-		return 0;
-	}
 	if (accept_body(h)) {
 		begin_body(h);
 	}

@@ -11,6 +11,7 @@
 
 #include "common/json_out.h"
 #include "gateway/auth.h"
+#include "gateway/gateway.h"
 #include "gateway/http.h"
 #include "gateway/out_frame.h"
 #include "gateway/routes.h"
@@ -112,7 +113,7 @@ http_answer(struct http *h, int status, const char *type, const char *headers,
 	if (h->state >= HTTP_ANSWERED) {
 		return;
 	}
-	if (h->has_body && !h->body_done) {
+	if ((h->has_body && !h->body_done) || h->gw->draining) {
 		h->close = true;
 	}
 	put_head(&b, status, type, len);

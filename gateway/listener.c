@@ -7,6 +7,7 @@
 #include "gateway/listener.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -19,7 +20,9 @@
 #include "common/mem.h"
 #include "gateway/stats.h"
 
-#define BACKLOG 1024
+/* The kernel takes net.core.somaxconn at most. As many come at once when all
+ * clients of another gateway, or of ours before its restart, come back. */
+#define BACKLOG 16384
 /* Accepted before the loop looks at other sockets again. */
 #define ACCEPTS_A_TURN 64
 /* Out of file descriptors: try again after so long. */
@@ -137,14 +140,13 @@ pause_accepting(struct listener *l, int error)
 	uv_timer_start(&l->pause, on_pause_over, PAUSE_MS, 0);
 }
 
-static void
-on_readable(uv_poll_t *poll, int status, int events)
+/* False: none is left, or none can be taken now. */
+static bool
+accept_some(struct listener *l)
 {
-	struct listener *l = poll->data;
+	bool more = true;
 	int on = 1;
 
-	(void)status;
-	(void)events;
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
 		struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
 		socklen_t from_len = sizeof(from);
@@ -157,6 +159,7 @@ on_readable(uv_poll_t *poll, int status, int events)
 			    errno == ENOBUFS || errno == ENOMEM) {
 				pause_accepting(l, errno);
 			}
+			more = false;
 			break;
 		}
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -165,6 +168,15 @@ on_readable(uv_poll_t *poll, int status, int events)
 		l->conf.on_accept(l->conf.arg, fd, &a);
 	}
 	l->conf.on_done(l->conf.arg);
+	return more;
+}
+
+static void
+on_readable(uv_poll_t *poll, int status, int events)
+{
+	(void)status;
+	(void)events;
+	(void)accept_some(poll->data);
 }
 
 /* ---- life --------------------------------------------------------------- */
@@ -199,6 +211,26 @@ on_closed(uv_handle_t *handle)
 	if (--l->handles == 0) {
 		free(l);
 	}
+}
+
+void
+listener_finish(struct listener **lp)
+{
+	/* Else a connection that the kernel takes between our last accept and
+	 * the close would be reset with its request unread. A packet dropped
+	 * here is sent again, and then refused. */
+	struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
+	const struct sock_fprog all = { .len = 1, .filter = &drop };
+	struct listener *l = *lp;
+
+	if (l == NULL) {
+		return;
+	}
+	(void)setsockopt(l->fd, SOL_SOCKET, SO_ATTACH_FILTER, &all,
+	    sizeof(all));
+	while (accept_some(l)) {
+	}
+	listener_free(lp);
 }
 
 void

@@ -252,12 +252,16 @@ start_library(struct server *s)
 	return true;
 }
 
+size_t
+server_sockets(const struct server *s)
+{
+	return s->sockets;
+}
+
 static double
 gauge_sockets(void *arg)
 {
-	const struct server *s = arg;
-
-	return (double)s->sockets;
+	return (double)server_sockets(arg);
 }
 
 struct server *
@@ -302,8 +306,7 @@ server_new(struct gateway *gw)
 void
 server_stop_listening(struct server *s)
 {
-	listener_free(&s->listener);
-	proxied_free(&s->proxied);
+	listener_finish(&s->listener);
 }
 
 void
@@ -316,7 +319,8 @@ server_free(struct server **sp)
 		return;
 	}
 	*sp = NULL;
-	server_stop_listening(s);
+	listener_free(&s->listener);
+	proxied_free(&s->proxied);
 	if (s->context != NULL) {
 		lws_context_destroy(s->context);
 		while (s->sockets > 0 && turns-- > 0) {

@@ -8,6 +8,7 @@
 #define GATEWAY_SERVER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "common/attr.h"
 
@@ -16,7 +17,9 @@ struct server;
 
 /* NULL (and a log_error naming cause and remedy) when it cannot serve. */
 MUST_CHECK struct server *server_new(struct gateway *gw);
-/* Accepts no more. */
+/* Sockets of clients, HTTP and WebSocket. */
+size_t server_sockets(const struct server *s);
+/* Accepts no more than what is connected already. */
 void server_stop_listening(struct server *s);
 /* Closes every socket without a word and gives the library back. Turns the loop
  * until the library has let go. */
