@@ -48,8 +48,10 @@ LEFT JOIN LATERAL (
 ORDER BY i.ord
 
 -- name: token_end
--- $3: milliseconds it stays usable
-UPDATE tokens SET ended_at = now() + $3::bigint * interval '1 millisecond'
+-- $3: milliseconds it stays usable; with none no clock is asked, or a token would
+-- live again when the server's is set back.
+UPDATE tokens SET ended_at = CASE WHEN $3::bigint = 0 THEN '-infinity'
+	ELSE now() + $3::bigint * interval '1 millisecond' END
 WHERE id = $1::uuid AND user_id = $2::uuid
 	AND (ended_at IS NULL OR ended_at > now())
 
