@@ -20,7 +20,6 @@
 #include "chatd/settings.h"
 #include "common/daemon.h"
 #include "common/rpc.h"
-#include "common/rpc_links.h"
 
 /* Before the pool's first use. Two threads beyond the hashes, so that a storm
  * of logins does not keep the database from being connected. */
@@ -46,7 +45,7 @@ main(int argc, char **argv)
 		.init = init,
 		.drain = service_drain,
 		.fini = service_fini,
-		.reload = rpc_links_reload,
+		.reload = service_reload,
 		.dump = service_dump,
 		.check = service_check,
 		.preflight = service_preflight,

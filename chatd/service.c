@@ -23,6 +23,7 @@
 #include "chatd/typing.h"
 #include "chatd/view.h"
 #include "chatd/writer.h"
+#include "common/bus_tls.h"
 #include "common/daemon.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -94,7 +95,15 @@ service_check(char *why)
 		{ NULL, NULL },
 	};
 
-	return rpc_links_check("chatd", addresses, why);
+	return rpc_links_check("chatd", addresses, why) &&
+	    bus_tls_check(settings.redis_url, why);
+}
+
+void
+service_reload(void)
+{
+	rpc_links_reload();
+	bus_tls_reload();
 }
 
 int

@@ -31,6 +31,7 @@ struct service {
 MUST_CHECK bool service_init(uv_loop_t *loop);
 /* See daemon_spec.check. */
 bool service_check(char *why);
+void service_reload(void);
 void service_drain(void);
 void service_fini(void);
 void service_dump(void);

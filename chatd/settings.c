@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 
+#include "common/bus_tls.h"
 #include "common/rpc_links.h"
 
 struct settings settings;
@@ -29,8 +30,10 @@ const struct config_row settings_rows[] = {
 	{ "migrate_only", CONFIG_BOOL, &settings.migrate_only, "off", 0, 0, 0,
 	    "apply the schema's migrations and end" },
 	{ "redis_url", CONFIG_TEXT, &settings.redis_url,
-	    "redis://127.0.0.1:6379", 0, 0, CONFIG_REQUIRED,
-	    "Redis that carries the live events" },
+	    "redis://127.0.0.1:6379", 0, 0,
+	    CONFIG_REQUIRED | CONFIG_SECRET, "Redis for live events: "
+	    BUS_URL_FORMS },
+	BUS_TLS_ROWS,
 	{ "presenced", CONFIG_TEXT, &settings.presenced,
 	    "ipc:///run/parley/presenced-1.sock", 0, 0, CONFIG_REQUIRED,
 	    "addresses of all presenceds, comma-separated" },

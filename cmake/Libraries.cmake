@@ -8,6 +8,8 @@ pkg_check_modules(UV REQUIRED IMPORTED_TARGET libuv>=1.44)
 pkg_check_modules(JSONC REQUIRED IMPORTED_TARGET json-c>=0.16)
 pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium>=1.0.18)
 pkg_check_modules(HIREDIS REQUIRED IMPORTED_TARGET hiredis>=0.14)
+# TLS to Redis; Debian 12's hiredis is too old for it.
+pkg_check_modules(HIREDIS_SSL IMPORTED_TARGET hiredis_ssl>=1.0)
 pkg_check_modules(LWS REQUIRED IMPORTED_TARGET libwebsockets>=4.1.6)
 # The gateway's alone; earlier ones sign what S3 refuses.
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl>=7.88)

@@ -127,8 +127,8 @@ bus_new(uv_loop_t *loop, const struct bus_conf *conf)
 	map_init(&b->topics);
 	if (!bus_address_parse(conf->url, &b->address)) {
 		log_error("bad_redis_url", "setting=redis_url remedy=\"give "
-		    "redis://[:password@]host[:port][/db] or "
-		    "unix:/path/to/socket\"");
+		    "redis://[[user]:password@]host[:port][/db], rediss:// "
+		    "or unix:/path\"");
 		free(b);
 		return NULL;
 	}

@@ -12,6 +12,7 @@
 #define COMMON_BUS_INT_H
 
 #include "common/bus.h"
+#include "common/bus_address.h"
 #include "common/bus_link.h"
 #include "common/list.h"
 #include "common/map.h"

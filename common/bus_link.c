@@ -2,7 +2,9 @@
  * One self-healing connection to Redis. hiredis ships a libuv adapter, but on
  * Debian 12 it ignores poll errors: libuv reports a refused connection as a
  * status, so the refusal would never be seen. The few lines between hiredis and
- * uv_poll are therefore our own.
+ * uv_poll are therefore our own. They serve TLS as well: hiredis reads a whole
+ * record at a time (its buffer is as large as a record may be), so nothing that
+ * the socket would not tell of stays behind in OpenSSL.
  *
  *   IDLE --timer--> CONNECTING --greeting answered--> UP
  *    ^                  | refused, timeout             | lost, reset
@@ -16,7 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/bus_address.h"
 #include "common/bus_link.h"
+#include "common/bus_tls.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -252,7 +256,10 @@ greet(struct bus_link *l)
 	const struct bus_address *a = l->address;
 
 	l->greetings = 1 + (a->password != NULL) + (a->db != 0);
-	if (a->password != NULL) {
+	if (a->user != NULL) {
+		redisAsyncCommand(l->ac, on_greeting, NULL, "AUTH %s %s",
+		        a->user, a->password);
+	} else if (a->password != NULL) {
 		redisAsyncCommand(l->ac, on_greeting, NULL, "AUTH %s",
 		        a->password);
 	}
@@ -289,6 +296,12 @@ link_open(struct bus_link *l)
 		ac->data = NULL;
 		redisAsyncFree(ac);
 		link_lost(l, "the socket cannot be polled");
+		return;
+	}
+	if (a->tls && !bus_tls_begin(&ac->c, a->host)) {
+		ac->data = NULL;
+		redisAsyncFree(ac);
+		link_lost(l, "TLS cannot begin: see redis_tls_ca");
 		return;
 	}
 	l->ac = ac;
@@ -377,58 +390,4 @@ bus_link_free(struct bus_link **lp)
 		l->ac = NULL;
 	}
 	uv_close((uv_handle_t *)&l->timer, on_timer_closed);
-}
-
-/* redis://[:password@]host[:port][/db], or unix:/path */
-bool
-bus_address_parse(const char *url, struct bus_address *a)
-{
-	const char *at;
-	const char *colon;
-	const char *slash;
-	const char *end;
-
-	memset(a, 0, sizeof(*a));
-	if (strncmp(url, "unix:", 5) == 0) {
-		if (url[5] == '\0') {
-			return false;
-		}
-		a->path = mem_strdup(url + 5);
-		return true;
-	}
-	if (strncmp(url, "redis://", 8) != 0) {
-		return false;
-	}
-	url += 8;
-	at = strrchr(url, '@');
-	if (at != NULL) {
-		const char *password = memchr(url, ':', (size_t)(at - url));
-
-		password = password != NULL ? password + 1 : url;
-		a->password = mem_strndup(password, (size_t)(at - password));
-		url = at + 1;
-	}
-	end = url + strlen(url);
-	slash = strchr(url, '/');
-	if (slash != NULL) {
-		a->db = atoi(slash + 1);
-		end = slash;
-	}
-	colon = memrchr(url, ':', (size_t)(end - url));
-	a->port = colon != NULL ? atoi(colon + 1) : 6379;
-	a->host = mem_strndup(url, (size_t)((colon != NULL ? colon : end) - url));
-	if (a->host[0] == '\0' || a->port < 1 || a->port > 65535 || a->db < 0) {
-		bus_address_fini(a);
-		return false;
-	}
-	return true;
-}
-
-void
-bus_address_fini(struct bus_address *a)
-{
-	free(a->host);
-	free(a->path);
-	free(a->password);
-	memset(a, 0, sizeof(*a));
 }

@@ -13,19 +13,9 @@
 
 #include "common/attr.h"
 
+struct bus_address;
 struct bus_link;
 struct redisAsyncContext;
-
-struct bus_address {
-	char *host;     /* owned; NULL: unix socket */
-	int port;
-	char *path;     /* owned */
-	char *password; /* owned; NULL: none */
-	int db;
-};
-
-MUST_CHECK bool bus_address_parse(const char *url, struct bus_address *a);
-void bus_address_fini(struct bus_address *a);
 
 /* The link is ready for commands (up), or is gone; the replies outstanding on it
  * were called back with NULL before. */

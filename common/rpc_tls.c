@@ -119,8 +119,8 @@ context_set(SSL_CTX *fresh)
 static struct tls_files
 link_files(void)
 {
-	return (struct tls_files){ "rpc_tls_", rpc_links.ca, rpc_links.cert,
-		rpc_links.key };
+	return (struct tls_files){ .prefix = "rpc_tls_", .ca = rpc_links.ca,
+		.cert = rpc_links.cert, .key = rpc_links.key };
 }
 
 static SSL_CTX *

@@ -21,12 +21,10 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <arpa/inet.h>
 #include <nng/nng.h>
 #include <nng/supplemental/tls/engine.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
-#include <openssl/x509v3.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -215,23 +213,6 @@ on_verify(int good, X509_STORE_CTX *store)
 	return 0;
 }
 
-/* The name that was configured, not what it was looked up to. */
-static bool
-expect_host(SSL *ssl, const char *host)
-{
-	X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
-	unsigned char address[sizeof(struct in6_addr)];
-
-	if (inet_pton(AF_INET, host, address) == 1 ||
-	    inet_pton(AF_INET6, host, address) == 1) {
-		return X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1;
-	}
-	X509_VERIFY_PARAM_set_hostflags(param,
-	    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	return X509_VERIFY_PARAM_set1_host(param, host, 0) == 1 &&
-	    SSL_set_tlsext_host_name(ssl, host) == 1;
-}
-
 /* ---- bytes -------------------------------------------------------------- */
 
 static int
@@ -308,7 +289,8 @@ conn_init(struct nng_tls_engine_conn *c, void *lower,
 		return 0;
 	}
 	SSL_set_connect_state(c->ssl);
-	return config->host[0] != '\0' && expect_host(c->ssl, config->host)
+	return config->host[0] != '\0' && tls_expect_host(c->ssl,
+	    config->host)
 	    ? 0 : NNG_EADDRINVAL;
 }
 

@@ -6,11 +6,13 @@
  */
 #include "common/tls.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -175,7 +177,7 @@ use_certificates(SSL_CTX *ctx, const struct tls_files *f, char *why)
 /* ---- whom we believe ---------------------------------------------------- */
 
 static bool
-use_ca(SSL_CTX *ctx, const struct tls_files *f, char *why)
+use_ca_file(SSL_CTX *ctx, const struct tls_files *f, char *why)
 {
 	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
 	BIO *bio = file_open(f, "ca", f->ca, why);
@@ -191,13 +193,34 @@ use_ca(SSL_CTX *ctx, const struct tls_files *f, char *why)
 	}
 	ERR_clear_error();
 	BIO_free(bio);
-	if (found == 0) {
-		return fail(why, "setting %sca=%s: it holds no certificate in "
-		    "PEM", f->prefix, f->ca);
+	return found > 0 || fail(why, "setting %sca=%s: it holds no "
+	    "certificate in PEM", f->prefix, f->ca);
+}
+
+static bool
+use_ca(SSL_CTX *ctx, const struct tls_files *f, char *why)
+{
+	if (given(f->ca)) {
+		if (!use_ca_file(ctx, f, why)) {
+			return false;
+		}
+	} else if (!f->client) {
+		return true;
+	} else if (SSL_CTX_set_default_verify_paths(ctx) != 1) {
+		return fail(why, "setting %sca is empty and the system has no "
+		    "certificates: install ca-certificates", f->prefix);
 	}
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER |
 	    SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	return true;
+}
+
+/* A client may have none; a server's is needed. */
+static bool
+use_own(SSL_CTX *ctx, const struct tls_files *f, char *why)
+{
+	return (f->client && !given(f->cert) && !given(f->key)) ||
+	    (use_certificates(ctx, f, why) && use_key(ctx, f, why));
 }
 
 /* ---- the face ----------------------------------------------------------- */
@@ -220,12 +243,27 @@ tls_context_new(const struct tls_files *f, char why[TLS_WHY_LEN])
 	SSL_CTX_set_num_tickets(ctx, 0);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
 	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
-	if (!use_certificates(ctx, f, why) || !use_key(ctx, f, why) ||
-	    (given(f->ca) && !use_ca(ctx, f, why))) {
+	if (!use_own(ctx, f, why) || !use_ca(ctx, f, why)) {
 		SSL_CTX_free(ctx);
 		return NULL;
 	}
 	return ctx;
+}
+
+bool
+tls_expect_host(struct ssl_st *ssl, const char *host)
+{
+	X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+	unsigned char address[sizeof(struct in6_addr)];
+
+	if (inet_pton(AF_INET, host, address) == 1 ||
+	    inet_pton(AF_INET6, host, address) == 1) {
+		return X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1;
+	}
+	X509_VERIFY_PARAM_set_hostflags(param,
+	    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	return X509_VERIFY_PARAM_set1_host(param, host, 0) == 1 &&
+	    SSL_set_tlsext_host_name(ssl, host) == 1;
 }
 
 int64_t

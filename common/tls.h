@@ -19,6 +19,7 @@
 #include "common/attr.h"
 
 struct ssl_ctx_st;
+struct ssl_st;
 struct x509_st;
 
 #define TLS_WHY_LEN 512
@@ -33,6 +34,8 @@ struct tls_files {
 	                     * certificate is asked of the other side */
 	const char *cert;   /* own, and the chain up to the CA */
 	const char *key;
+	bool client;        /* no need of an own certificate; without a CA those
+	                     * of the system are believed */
 };
 
 /*
@@ -46,6 +49,10 @@ struct tls_files {
  */
 MUST_CHECK struct ssl_ctx_st *tls_context_new(const struct tls_files *files,
     char why[TLS_WHY_LEN]);
+
+/* Before a handshake as a client: the other side's certificate must be for
+ * `host`, a name or an address. */
+MUST_CHECK bool tls_expect_host(struct ssl_st *ssl, const char *host);
 
 /* When the context's own certificate ends, in seconds of Unix time. */
 int64_t tls_not_after(const struct ssl_ctx_st *ctx);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "common/bus.h"
+#include "common/bus_tls.h"
 #include "common/daemon.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -132,7 +133,7 @@ app_check(char *why)
 	};
 
 	return rpc_links_check("gateway", addresses, why) &&
-	    tls_port_check(why);
+	    bus_tls_check(settings.redis_url, why) && tls_port_check(why);
 }
 
 bool
@@ -200,6 +201,7 @@ void
 app_reload(void)
 {
 	rpc_links_reload();
+	bus_tls_reload();
 	tls_port_reload();
 	static_files_free(&gw->files);
 	gw->files = static_files_new(settings.www_dir);

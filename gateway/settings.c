@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 
+#include "common/bus_tls.h"
 #include "common/rpc_links.h"
 
 #define S(field) (&settings.field)
@@ -44,8 +45,8 @@ const struct config_row settings_rows[] = {
 	RPC_LINK_ROWS,
 	{ "redis_url", CONFIG_TEXT, S(redis_url), "redis://127.0.0.1:6379", 0,
 	    0, CONFIG_REQUIRED | CONFIG_SECRET,
-	    "Redis for live events: redis://[:password@]host[:port][/db] "
-	    "or unix:/path" },
+	    "Redis for live events: " BUS_URL_FORMS },
+	BUS_TLS_ROWS,
 	{ "public_url", CONFIG_TEXT, S(public_url), "http://localhost:8080", 0,
 	    0, CONFIG_REQUIRED,
 	    "URL by which clients reach the gateways, without a final /" },

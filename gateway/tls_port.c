@@ -32,8 +32,8 @@ static struct {
 static struct tls_files
 port_files(void)
 {
-	return (struct tls_files){ "tls_", NULL, settings.tls_cert,
-		settings.tls_key };
+	return (struct tls_files){ .prefix = "tls_",
+		.cert = settings.tls_cert, .key = settings.tls_key };
 }
 
 static bool

@@ -16,6 +16,7 @@
 #include "common/log.h"
 #include "common/metrics.h"
 #include "common/rpc.h"
+#include "common/bus_tls.h"
 #include "common/rpc_links.h"
 #include "presenced/due.h"
 #include "presenced/lease.h"
@@ -53,7 +54,8 @@ static const struct config_row rows[] = {
 	    0, 0, CONFIG_REQUIRED, "NNG URL at which gateways and chatds call" },
 	{ "redis_url", CONFIG_TEXT, &p.redis_url, "redis://127.0.0.1:6379", 0,
 	    0, CONFIG_REQUIRED | CONFIG_SECRET,
-	    "redis://[:password@]host[:port][/db] or unix:/path/to/socket" },
+	    "Redis for the presence book: " BUS_URL_FORMS },
+	BUS_TLS_ROWS,
 	{ "chatd", CONFIG_TEXT, &p.chatd, "ipc:///run/parley/chatd-1.sock", 0,
 	    0, CONFIG_REQUIRED, "addresses of all chatds, comma-separated" },
 	RPC_LINK_ROWS,
@@ -184,7 +186,15 @@ check(char *why)
 		{ "listen", p.listen }, { "chatd", p.chatd }, { NULL, NULL },
 	};
 
-	return rpc_links_check("presenced", addresses, why);
+	return rpc_links_check("presenced", addresses, why) &&
+	    bus_tls_check(p.redis_url, why);
+}
+
+static void
+reload(void)
+{
+	rpc_links_reload();
+	bus_tls_reload();
 }
 
 static void
@@ -206,7 +216,7 @@ static const struct daemon_spec spec = {
 	.init = init,
 	.drain = drain,
 	.fini = fini,
-	.reload = rpc_links_reload,
+	.reload = reload,
 	.dump = dump,
 	.check = check,
 };
