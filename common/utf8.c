@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "common/json_in.h"
 
@@ -57,6 +58,69 @@ utf8_sequence(const char *text, size_t len)
 		return 0;
 	}
 	return n;
+}
+
+/* Opens the sequence of this first byte. */
+static bool
+open_sequence(struct utf8_pieces *u, unsigned char first)
+{
+	if (first < 0x80) {
+		return true;
+	}
+	if (first < 0xc2 || first > 0xf4) {
+		return false;
+	}
+	u->left = first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
+	u->low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+	u->high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+	return true;
+}
+
+/* Bytes of ASCII that the text begins with, in steps of eight. */
+static size_t
+ascii_run(const char *text, size_t len)
+{
+	size_t at = 0;
+
+	while (len - at >= 8) {
+		uint64_t eight;
+
+		memcpy(&eight, text + at, sizeof(eight));
+		if ((eight & UINT64_C(0x8080808080808080)) != 0) {
+			break;
+		}
+		at += 8;
+	}
+	return at;
+}
+
+bool
+utf8_pieces_add(struct utf8_pieces *u, const char *text, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)text;
+
+	for (size_t i = 0; i < len; i++) {
+		if (u->left > 0) {
+			if (p[i] < u->low || p[i] > u->high) {
+				return false;
+			}
+			u->left--;
+			u->low = 0x80;
+			u->high = 0xbf;
+			continue;
+		}
+		i += ascii_run(text + i, len - i);
+		if (i < len && !open_sequence(u, p[i])) {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool
+utf8_pieces_whole(const struct utf8_pieces *u)
+{
+	return u->left == 0;
 }
 
 bool

@@ -184,6 +184,24 @@ conn_close(struct conn *c, int code, const char *why)
 }
 
 void
+conn_ends(struct conn *c, int code, const char *why)
+{
+	if (c->close_given) {
+		return;
+	}
+	if (conn_is_open(c)) {
+		c->close_code = code;
+		c->close_why = why;
+		log_close(c);
+		leave(c);
+		conn_set_state(c, CONN_CLOSING);
+	}
+	outbox_drop(&c->out);
+	c->close_given = true;
+	watch_closing(c, CLOSE_PATIENCE_MS);
+}
+
+void
 conn_kill(struct conn *c, const char *why)
 {
 	conn_close(c, 0, why);
@@ -271,9 +289,26 @@ conn_writable(struct conn *c)
 
 /* ---- from the client ---------------------------------------------------- */
 
+/* The rest of what is not taken is dropped until the connection's end. */
+static bool
+take(struct conn *c, const void *data, size_t len, size_t more, bool last)
+{
+	switch (inbound_add(&c->in, data, len, more, last)) {
+	case INBOUND_OK:
+		return true;
+	case INBOUND_TOO_LARGE:
+		conn_close(c, 1009, "Message too large");
+		return false;
+	case INBOUND_NOT_UTF8:
+		conn_close(c, 1007, "Not UTF-8");
+		return false;
+	}
+	return false;
+}
+
 void
-conn_receive(struct conn *c, const void *data, size_t len, bool last,
-    bool binary)
+conn_receive(struct conn *c, const void *data, size_t len, size_t more,
+    bool last, bool binary)
 {
 	if (!conn_is_open(c)) {
 		return;
@@ -283,11 +318,7 @@ conn_receive(struct conn *c, const void *data, size_t len, bool last,
 		return;
 	}
 	metric_add(stats.bytes_in, len);
-	if (!inbound_add(&c->in, data, len, last)) {
-		conn_close(c, 1009, "Message too large");
-		return;
-	}
-	if (!last) {
+	if (!take(c, data, len, more, last) || !last) {
 		return;
 	}
 	metric_inc(stats.frames_in);

@@ -177,8 +177,11 @@ void conn_kill(struct conn *c, const char *why);
 void conn_count_abuse(struct conn *c);
 
 /* From ws.c. */
-void conn_receive(struct conn *c, const void *data, size_t len, bool last,
-    bool binary);
+void conn_receive(struct conn *c, const void *data, size_t len, size_t more,
+    bool last, bool binary);
+/* The library ends the connection by itself: nothing more may be written to it.
+ * `code` is what the client is told, 0: nothing. */
+void conn_ends(struct conn *c, int code, const char *why);
 /* Returns -1 when the library should close the socket. */
 MUST_CHECK int conn_writable(struct conn *c);
 void conn_pong(struct conn *c);

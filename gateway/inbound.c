@@ -1,7 +1,9 @@
 /*
  * The common case, a message in one chunk, is copied once, into its queue
  * entry. The memory of `partial` is given back with each message: idle
- * connections are many, fragmented messages few.
+ * connections are many, fragmented messages few. UTF-8 is checked here and not
+ * by the library, which takes the payload of a pong for text, and forgets a
+ * character cut before an empty last fragment.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -57,20 +59,28 @@ push(struct inbound *in, const void *head, size_t head_len, const void *tail,
 	in->bytes += f->len;
 }
 
-bool
-inbound_add(struct inbound *in, const void *data, size_t len, bool last)
+enum inbound_result
+inbound_add(struct inbound *in, const void *data, size_t len, size_t more,
+    bool last)
 {
-	if (len > in->message_max - in->partial.len) {
+	size_t room = in->message_max - in->partial.len;
+
+	if (len > room || more > room - len) {
 		buf_fini(&in->partial);
-		return false;
+		return INBOUND_TOO_LARGE;
+	}
+	if (!utf8_pieces_add(&in->utf8, data, len) ||
+	    (last && !utf8_pieces_whole(&in->utf8))) {
+		buf_fini(&in->partial);
+		return INBOUND_NOT_UTF8;
 	}
 	if (!last) {
 		buf_put(&in->partial, data, len);
-		return true;
+		return INBOUND_OK;
 	}
 	push(in, in->partial.data, in->partial.len, data, len);
 	buf_fini(&in->partial);
-	return true;
+	return INBOUND_OK;
 }
 
 struct inbound_frame *

@@ -1,7 +1,8 @@
 /*
  * inbound: what one client has sent and nobody has handled yet. Puts the
  * library's irregular chunks together to whole messages, counts their bytes
- * over all fragments, and keeps them in order until their turn.
+ * over all fragments, checks their UTF-8 as it comes, and keeps them in order
+ * until their turn.
  *
  * The rule at the bound: inbound_full() says that reading should pause; what
  * has arrived is kept.
@@ -17,6 +18,7 @@
 #include "common/attr.h"
 #include "common/buf.h"
 #include "common/list.h"
+#include "common/utf8.h"
 
 struct inbound_frame {
 	struct list link;
@@ -24,8 +26,15 @@ struct inbound_frame {
 	char data[];
 };
 
+enum inbound_result {
+	INBOUND_OK,
+	INBOUND_TOO_LARGE,
+	INBOUND_NOT_UTF8,
+};
+
 struct inbound {
 	struct buf partial;
+	struct utf8_pieces utf8;  /* of the message that is arriving */
 	struct list frames;
 	size_t count;
 	size_t bytes;       /* of the waiting frames */
@@ -36,10 +45,10 @@ struct inbound {
 void inbound_init(struct inbound *in, size_t message_max, size_t count_max);
 void inbound_fini(struct inbound *in);
 
-/* One chunk; `last` ends the message. False: the message is too large (it is
- * forgotten). */
-MUST_CHECK bool inbound_add(struct inbound *in, const void *data, size_t len,
-    bool last);
+/* One chunk; `last` ends the message, `more` are the bytes that its frame still
+ * has to bring. What is refused is forgotten; nothing may be added after. */
+MUST_CHECK enum inbound_result inbound_add(struct inbound *in,
+    const void *data, size_t len, size_t more, bool last);
 /* The oldest whole message, owned by the caller (free()); NULL: none. */
 MUST_CHECK struct inbound_frame *inbound_pop(struct inbound *in);
 bool inbound_full(const struct inbound *in);

@@ -18,6 +18,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "gateway/conn.h"
+#include "gateway/linger.h"
 #include "gateway/listener.h"
 #include "gateway/remote.h"
 #include "gateway/proxied.h"
@@ -98,6 +99,8 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 	case LWS_CALLBACK_RECEIVE:
 	case LWS_CALLBACK_RECEIVE_PONG:
 	case LWS_CALLBACK_SERVER_WRITEABLE:
+	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+	case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
 	case LWS_CALLBACK_CLOSED:
 		return ws_callback(server->gw, wsi, reason, user, in, len);
 	default:
@@ -221,8 +224,7 @@ start_library(struct server *s)
 	info.user = s;
 	info.pcontext = &s->context;
 	info.options = LWS_SERVER_OPTION_LIBUV |
-	    LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
-	    LWS_SERVER_OPTION_VALIDATE_UTF8;
+	    LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
 	info.foreign_loops = loops;
 	info.max_http_header_data = HEADER_DATA_MAX;
 	info.max_http_header_pool = HEADERS_AT_ONCE;
@@ -321,6 +323,7 @@ server_free(struct server **sp)
 	*sp = NULL;
 	listener_free(&s->listener);
 	proxied_free(&s->proxied);
+	linger_end_all();
 	if (s->context != NULL) {
 		lws_context_destroy(s->context);
 		while (s->sockets > 0 && turns-- > 0) {

@@ -6,15 +6,20 @@
  */
 #include "gateway/ws.h"
 
+#include <errno.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
+#include "common/json_in.h"
 #include "common/mem.h"
 #include "gateway/auth.h"
 #include "gateway/conn.h"
+#include "gateway/gateway.h"
 #include "gateway/http.h"
+#include "gateway/linger.h"
 #include "gateway/opening.h"
 #include "gateway/remote.h"
 
@@ -145,7 +150,7 @@ established(struct gateway *gw, struct lws *wsi, struct socket *s)
 	return 0;
 }
 
-/* ---- events ------------------------------------------------------------- */
+/* ---- messages ----------------------------------------------------------- */
 
 static int
 receive(struct lws *wsi, struct conn *c, const void *in, size_t len)
@@ -153,10 +158,102 @@ receive(struct lws *wsi, struct conn *c, const void *in, size_t len)
 	if (c == NULL) {
 		return -1;
 	}
-	conn_receive(c, in, len, lws_is_final_fragment(wsi) != 0,
-	    lws_frame_is_binary(wsi) != 0);
+	conn_receive(c, in, len, lws_remaining_packet_payload(wsi),
+	    lws_is_final_fragment(wsi) != 0, lws_frame_is_binary(wsi) != 0);
 	return 0;
 }
+
+/* ---- the end ------------------------------------------------------------ */
+
+/* What may stand in a close frame: RFC 6455, 7.4, and IANA's registry. */
+static bool
+close_code_valid(int code)
+{
+	return (code >= 1000 && code <= 1003) ||
+	    (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
+}
+
+/* What the client's close frame is answered with; 0: an empty one. */
+static int
+answer_to_close(struct conn *c, const uint8_t *in, size_t len)
+{
+	int code = len >= 2 ? in[0] << 8 | in[1] : 0;
+
+	if (len == 1 || (len >= 2 && !close_code_valid(code))) {
+		code = 1002;
+		conn_ends(c, code, "Bad close frame");
+	} else if (len > 2 && !utf8_valid((const char *)in + 2, len - 2)) {
+		code = 1007;
+		conn_ends(c, code, "Not UTF-8");
+	} else {
+		conn_ends(c, 0, "gone");
+	}
+	return code;
+}
+
+/* Writes a close frame of our own making past the library, which would wait for
+ * an answer to it. */
+static void
+write_close(struct lws *wsi, int code)
+{
+	uint8_t room[LWS_PRE + 4] = { 0 };
+	uint8_t *close = &room[LWS_PRE];
+
+	close[0] = 0x88;
+	close[1] = code != 0 ? 2 : 0;
+	close[2] = (uint8_t)(code >> 8);
+	close[3] = (uint8_t)code;
+	(void)lws_write(wsi, close, 2u + close[1], LWS_WRITE_RAW);
+}
+
+/* Answered here and now: the library would echo whatever has come, and read on
+ * behind it. */
+static int
+client_closes(struct lws *wsi, struct conn *c, const uint8_t *in, size_t len)
+{
+	if (c != NULL) {
+		write_close(wsi, answer_to_close(c, in, len));
+	}
+	return -1;
+}
+
+static bool
+socket_ended(struct lws *wsi)
+{
+	char byte;
+	ssize_t n = recv(lws_get_socket_fd(wsi), &byte, 1,
+	    MSG_PEEK | MSG_DONTWAIT);
+
+	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+/* The library lets go of the connection. If neither we nor the network brought
+ * that about, the client has broken the framing: it is told so (for some breaches
+ * the library has no word), and the connection ends at once, as what it may still
+ * send, an answer to our close frame even, cannot be read any more. */
+static int
+dropped(struct lws *wsi, struct conn *c)
+{
+	int fd = lws_get_socket_fd(wsi);
+
+	if (c == NULL || c->close_given || c->dead) {
+		return 0;
+	}
+	if (socket_ended(wsi)) {
+		conn_ends(c, 0, "gone");
+		return 0;
+	}
+	conn_ends(c, 1002, "Protocol error");
+	write_close(wsi, 1002);
+	if (!lws_partial_buffered(wsi)) {
+		linger_socket(c->gw->loop, fd);
+		/* Nor can the library add a close frame. */
+		(void)shutdown(fd, SHUT_WR);
+	}
+	return 0;
+}
+
+/* ---- events ------------------------------------------------------------- */
 
 int
 ws_callback(struct gateway *gw, struct lws *wsi,
@@ -176,6 +273,10 @@ ws_callback(struct gateway *gw, struct lws *wsi,
 		return 0;
 	case LWS_CALLBACK_SERVER_WRITEABLE:
 		return s->conn != NULL ? conn_writable(s->conn) : 0;
+	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+		return client_closes(wsi, s->conn, in, len);
+	case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
+		return s != NULL ? dropped(wsi, s->conn) : 0;
 	case LWS_CALLBACK_CLOSED:
 		conn_gone(&s->conn);
 		return 0;

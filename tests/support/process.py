@@ -93,6 +93,15 @@ class Process:
         assert self.alive(), (f"{self.name} ended with status "
                               f"{self.child.returncode}:\n{self.log_tail()}")
 
+    def memory(self):
+        """Bytes of memory in use, without what is shared with others."""
+        with open(f"/proc/{self.pid}/statm", encoding="ascii") as statm:
+            _, resident, shared, *_ = map(int, statm.read().split())
+        return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
+
+    def open_files(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
     def log_text(self):
         if not self.log_path.exists():
             return ""
