@@ -7,20 +7,18 @@
  */
 #include "common/config.h"
 
-#include <ctype.h>
-#include <errno.h>
-#include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/config_source.h"
 #include "common/config_table.h"
 #include "common/config_value.h"
 #include "common/log.h"
 #include "common/mem.h"
 
 #define ERROR_LEN 1024
-#define LINES_MAX 2000
 
 static char *config_path_target;
 
@@ -31,69 +29,37 @@ static const struct config_row own_rows[] = {
 };
 
 static struct config_table table;
-/* The last error, one line without the process's name. */
-static char error_text[ERROR_LEN];
-
-static bool fail(const char *fmt, ...) PRINTF_LIKE(1, 2);
-
-/* Keeps the message; always false, for `return fail(...)`. */
-static bool
-fail(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(error_text, sizeof(error_text), fmt, ap);
-	va_end(ap);
-	for (char *p = error_text; *p != '\0'; p++) {
-		if (iscntrl((unsigned char)*p)) {
-			*p = '?'; /* one line, whatever the value was */
-		}
-	}
-	return false;
-}
 
 /* ---- the table ---------------------------------------------------------- */
 
+static struct config_entry *
+add_row(struct config_table *t, const struct config_row *row)
+{
+	struct config_entry *e;
+
+	t->entries = mem_realloc(t->entries,
+	    (t->count + 1) * sizeof(*t->entries));
+	e = &t->entries[t->count++];
+	memset(e, 0, sizeof(*e));
+	e->row = row;
+	return e;
+}
+
+/* Behind each secret the row that names a file with it. */
 static void
 add_rows(struct config_table *t, const struct config_row *rows)
 {
-	size_t n = 0;
+	for (; rows->key != NULL; rows++) {
+		struct config_entry *file;
+		size_t place;
 
-	while (rows[n].key != NULL) {
-		n++;
-	}
-	t->entries = mem_realloc(t->entries,
-	    (t->count + n + 1) * sizeof(*t->entries));
-	for (size_t i = 0; i < n; i++) {
-		struct config_entry *e = &t->entries[t->count++];
-
-		memset(e, 0, sizeof(*e));
-		e->row = &rows[i];
-	}
-}
-
-static struct config_entry *
-find_entry(struct config_table *t, const char *key, size_t len)
-{
-	for (size_t i = 0; i < t->count; i++) {
-		const char *name = t->entries[i].row->key;
-
-		if (strlen(name) == len && memcmp(name, key, len) == 0) {
-			return &t->entries[i];
+		add_row(t, rows);
+		if ((rows->flags & CONFIG_SECRET) != 0) {
+			place = t->count;
+			file = add_row(t, config_file_row_new(rows));
+			file->names = place;
 		}
 	}
-	return NULL;
-}
-
-static void
-set_text(struct config_entry *e, const char *text, enum config_source source,
-    int line)
-{
-	free(e->text);
-	e->text = text != NULL ? mem_strdup(text) : NULL;
-	e->source = source;
-	e->line = line;
 }
 
 static void
@@ -105,161 +71,6 @@ table_fini(struct config_table *t)
 	free(t->entries);
 	free(t->path);
 	memset(t, 0, sizeof(*t));
-}
-
-/* ---- sources ------------------------------------------------------------ */
-
-static void
-take_defaults(struct config_table *t)
-{
-	for (size_t i = 0; i < t->count; i++) {
-		struct config_entry *e = &t->entries[i];
-
-		set_text(e, e->row->def,
-		    e->row->def != NULL ? SOURCE_DEFAULT : SOURCE_NONE, 0);
-	}
-}
-
-static void
-take_environment(struct config_table *t)
-{
-	char name[CONFIG_NAME_LEN];
-
-	for (size_t i = 0; i < t->count; i++) {
-		struct config_entry *e = &t->entries[i];
-		const char *text = getenv(config_env_name(e->row->key, name));
-
-		if (text != NULL) {
-			set_text(e, text, SOURCE_ENV, 0);
-		}
-	}
-}
-
-/* The entry a flag names; *len_r is the length of the name with its dashes. */
-static struct config_entry *
-find_flag(struct config_table *t, const char *arg, size_t *len_r)
-{
-	char name[CONFIG_NAME_LEN];
-
-	*len_r = strcspn(arg, "=");
-	for (size_t i = 0; i < t->count; i++) {
-		config_flag_name(t->entries[i].row->key, name);
-		if (strlen(name) == *len_r &&
-		    memcmp(name, arg, *len_r) == 0) {
-			return &t->entries[i];
-		}
-	}
-	return NULL;
-}
-
-static bool
-take_flags(struct config_table *t, int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++) {
-		const char *arg = argv[i];
-		struct config_entry *e;
-		size_t len;
-
-		if (strcmp(arg, "--check-config") == 0 ||
-		    strcmp(arg, "--print-config") == 0) {
-			continue;
-		}
-		if (strncmp(arg, "--", 2) != 0) {
-			/* Not repeated: it may be a secret gone astray. */
-			return fail("argument %d is no flag: write --name=value"
-			    " (see --help)", i);
-		}
-		e = find_flag(t, arg, &len);
-		if (e == NULL) {
-			return fail("unknown flag %.*s: see --help for all",
-			    (int)len, arg);
-		}
-		if (arg[len] == '=') {
-			set_text(e, arg + len + 1, SOURCE_FLAG, 0);
-		} else if (e->row->kind == CONFIG_BOOL) {
-			set_text(e, "on", SOURCE_FLAG, 0);
-		} else if (i + 1 < argc) {
-			set_text(e, argv[++i], SOURCE_FLAG, 0);
-		} else {
-			return fail("flag %s has no value: write %s=value", arg,
-			    arg);
-		}
-	}
-	return true;
-}
-
-/* Cuts white space off both ends, in place. */
-static char *
-trim(char *text)
-{
-	size_t len;
-
-	text += strspn(text, " \t\r\n");
-	len = strlen(text);
-	while (len > 0 && strchr(" \t\r\n", text[len - 1]) != NULL) {
-		text[--len] = '\0';
-	}
-	return text;
-}
-
-static bool
-take_line(struct config_table *t, char *text, int line)
-{
-	struct config_entry *e;
-	char *key = trim(text);
-	char *value;
-	size_t len;
-
-	if (*key == '\0' || *key == '#') {
-		return true;
-	}
-	value = strchr(key, '=');
-	if (value == NULL) {
-		return fail("file %s:%d: no `=`: write `key = value`", t->path,
-		    line);
-	}
-	*value++ = '\0';
-	key = trim(key);
-	len = strlen(key);
-	e = find_entry(t, key, len);
-	if (e == NULL || strcmp(key, "config") == 0) {
-		return fail("file %s:%d: unknown setting %s: see --help for "
-		    "all", t->path, line, key);
-	}
-	if (e->source == SOURCE_FILE) {
-		return fail("file %s:%d: %s is set in line %d already", t->path,
-		    line, key, e->line);
-	}
-	set_text(e, trim(value), SOURCE_FILE, line);
-	return true;
-}
-
-static bool
-take_file(struct config_table *t)
-{
-	FILE *file = fopen(t->path, "re");
-	char *text = NULL;
-	size_t size = 0;
-	bool good = true;
-	int line = 0;
-
-	if (file == NULL) {
-		return fail("setting config=%s: cannot read it: %s", t->path,
-		    strerror(errno));
-	}
-	errno = 0;
-	while (good && getline(&text, &size, file) >= 0) {
-		good = ++line <= LINES_MAX
-		    ? take_line(t, text, line)
-		    : fail("file %s: over %d lines", t->path, LINES_MAX);
-	}
-	if (good && ferror(file)) {
-		good = fail("setting config=%s: cannot read it: %s", t->path,
-		    strerror(errno));
-	}
-	free(text);
-	fclose(file);
-	return good;
 }
 
 /* ---- checking and applying ---------------------------------------------- */
@@ -280,6 +91,8 @@ source_text(const struct config_table *t, const struct config_entry *e,
 	case SOURCE_FILE:
 		snprintf(text, size, "file %s:%d", t->path, e->line);
 		return text;
+	case SOURCE_CREDENTIAL:
+		return "credential";
 	case SOURCE_DEFAULT:
 	case SOURCE_NONE:
 		break;
@@ -296,10 +109,12 @@ check_entry(const struct config_table *t, const struct config_entry *e)
 
 	if (e->text == NULL || *e->text == '\0') {
 		if ((e->row->flags & CONFIG_REQUIRED) != 0) {
-			return fail("setting %s is required: give %s, %s, or a "
+			return config_fail("setting %s is required: give %s, %s%s, or a "
 			    "line `%s = ...` in the file of --config",
 			    e->row->key, config_env_name(e->row->key, env),
-			    config_flag_name(e->row->key, flag), e->row->key);
+			    config_flag_name(e->row->key, flag),
+			    (e->row->flags & CONFIG_SECRET) != 0 ? "-file"
+			    : "", e->row->key);
 		}
 		if (e->text == NULL) {
 			return true;
@@ -309,7 +124,7 @@ check_entry(const struct config_table *t, const struct config_entry *e)
 		return true;
 	}
 	shown = config_shown(e->row, e->text);
-	fail("setting %s=%s (%s): %s", e->row->key, shown,
+	config_fail("setting %s=%s (%s): %s", e->row->key, shown,
 	    source_text(t, e, source, sizeof(source)), why);
 	free(shown);
 	return false;
@@ -358,10 +173,10 @@ apply(const struct config_entry *e)
 static bool
 find_file(struct config_table *t, int argc, char **argv)
 {
-	struct config_entry *e = find_entry(t, "config", strlen("config"));
+	struct config_entry *e = config_find(t, "config", strlen("config"));
 
-	take_environment(t);
-	if (!take_flags(t, argc, argv)) {
+	config_take_environment(t);
+	if (!config_take_flags(t, argc, argv)) {
 		return false;
 	}
 	if (e->text != NULL && *e->text != '\0') {
@@ -376,12 +191,16 @@ load(struct config_table *t, int argc, char **argv)
 	if (!find_file(t, argc, argv)) {
 		return false;
 	}
-	take_defaults(t);
-	if (t->path != NULL && !take_file(t)) {
+	config_take_defaults(t);
+	if (t->path != NULL && !config_take_file(t)) {
 		return false;
 	}
-	take_environment(t);
-	return take_flags(t, argc, argv) && check_all(t);
+	if (!config_take_credentials(t)) {
+		return false;
+	}
+	config_take_environment(t);
+	return config_take_flags(t, argc, argv) && config_take_secret_files(t) &&
+	    check_all(t);
 }
 
 /* ---- the face ----------------------------------------------------------- */
@@ -416,7 +235,7 @@ config_load(const char *process, const char *summary, const char *version,
 		return CONFIG_DONE;
 	}
 	if (!load(&table, argc, argv)) {
-		fprintf(stderr, "%s: %s\n", process, error_text);
+		fprintf(stderr, "%s: %s\n", process, config_error());
 		return CONFIG_FAILED;
 	}
 	for (size_t i = 0; i < table.count; i++) {
@@ -426,8 +245,25 @@ config_load(const char *process, const char *summary, const char *version,
 		config_print();
 		return CONFIG_DONE;
 	}
+	if (table.exposed && has_flag(argc, argv, "--check-config")) {
+		fprintf(stderr, "%s: warning: %s\n", process,
+		    config_warning());
+	}
 	return has_flag(argc, argv, "--check-config") ? CONFIG_CHECKED
 	                                              : CONFIG_RUN;
+}
+
+const char *
+config_warning(void)
+{
+	static char text[ERROR_LEN];
+
+	if (!table.exposed) {
+		return NULL;
+	}
+	snprintf(text, sizeof(text), "file %s holds a secret and everybody may "
+	    "read it: chmod o-r it", table.path);
+	return text;
 }
 
 static bool
@@ -452,7 +288,7 @@ take_changes(const struct config_table *fresh)
 			    e->row->key);
 			continue;
 		}
-		set_text(e, now->text, now->source, now->line);
+		config_set_text(e, now->text, now->source, now->line);
 		apply(e);
 		log_info("setting_changed", "key=%s", e->row->key);
 	}
@@ -461,7 +297,7 @@ take_changes(const struct config_table *fresh)
 bool
 config_reload(void)
 {
-	struct config_table fresh = { table.process, NULL, 0, NULL };
+	struct config_table fresh = { .process = table.process };
 	bool good;
 
 	if (table.path == NULL) {
@@ -472,21 +308,23 @@ config_reload(void)
 	fresh.count = table.count;
 	for (size_t i = 0; i < table.count; i++) {
 		fresh.entries[i].row = table.entries[i].row;
+		fresh.entries[i].names = table.entries[i].names;
 	}
-	take_defaults(&fresh);
-	good = take_file(&fresh);
+	config_take_defaults(&fresh);
+	good = config_take_file(&fresh);
 	for (size_t i = 0; good && i < table.count; i++) {
 		const struct config_entry *e = &table.entries[i];
 
 		if (e->source > SOURCE_FILE) {
-			set_text(&fresh.entries[i], e->text, e->source, 0);
+			config_set_text(&fresh.entries[i], e->text, e->source, 0);
+			fresh.entries[i].by_name = e->by_name;
 		}
 	}
-	good = good && check_all(&fresh);
+	good = good && config_take_secret_files(&fresh) && check_all(&fresh);
 	if (good) {
 		take_changes(&fresh);
 	} else {
-		log_error("reload_refused", "cause=\"%s\"", error_text);
+		log_error("reload_refused", "cause=\"%s\"", config_error());
 	}
 	table_fini(&fresh);
 	return good;
@@ -507,6 +345,9 @@ config_free(void)
 
 			free(*target);
 			*target = NULL;
+		}
+		if (table.entries[i].names != 0) {
+			free((void *)(uintptr_t)table.entries[i].row);
 		}
 	}
 	table_fini(&table);

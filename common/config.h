@@ -5,8 +5,10 @@
  * (`redis_url = X`, one a line, `#` comments). Flags win over the environment,
  * the environment over the file, the file over the default. Unknown flags and
  * file keys, and values out of range, refuse to start. A secret (a row marked
- * CONFIG_SECRET) is masked wherever settings are printed; values are never
- * written to the log.
+ * CONFIG_SECRET) is masked wherever settings are printed, and refused as a flag;
+ * it may stand in a file that `redis_url_file` names, or in one called
+ * `redis_url` in $CREDENTIALS_DIRECTORY (stronger than the config file, weaker
+ * than the environment). Values are never written to the log.
  *
  * Main thread. String targets are owned by the table (config_free releases
  * them) and start as NULL.
@@ -35,7 +37,7 @@ enum config_kind {
 
 enum config_flags {
 	CONFIG_REQUIRED = 1, /* no value: refuses to start */
-	CONFIG_SECRET = 2,   /* masked in --print-config */
+	CONFIG_SECRET = 2,   /* TEXT that is masked and no flag, see above */
 	CONFIG_RELOAD = 4,   /* SIGHUP takes a changed value of the file */
 };
 
@@ -69,6 +71,10 @@ MUST_CHECK enum config_action config_load(const char *process,
 /* Reads the file again and applies changed CONFIG_RELOAD rows. False (and a log
  * line) when the file is bad; then nothing changed. */
 MUST_CHECK bool config_reload(void);
+
+/* What is odd about the settings in force, one line for the log; NULL: nothing.
+ * Borrowed until the next call. */
+const char *config_warning(void);
 
 /* Writes the value of each row, secrets masked, as config file lines to
  * stdout. */

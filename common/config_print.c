@@ -108,7 +108,9 @@ config_print_help(const struct config_table *t, const char *summary)
 	    "A setting is a flag, an environment variable, or a line\n"
 	    "`key = value` in the file that --config names; the key is the\n"
 	    "flag without its dashes in front, with _ for -. Flags win over\n"
-	    "the environment, the environment over the file.\n"
+	    "the environment, the environment over the file. A secret is no\n"
+	    "flag; it may also be a file of its name in the directory of\n"
+	    "CREDENTIALS_DIRECTORY.\n"
 	    "TIME: 250ms, 5s, 2m, 1h, 30d. SIZE: 512, 64k, 20M, 1G.\n"
 	    "RATE: 50/s burst 500, 10/5m, 20M/s, off.\n\n",
 	    t->process, summary, t->process, t->process);
@@ -132,7 +134,8 @@ config_print_table(const struct config_table *t)
 			printf("# %s =\n", e->row->key);
 		} else {
 			shown = config_shown(e->row, e->text);
-			printf("%s = %s\n", e->row->key, shown);
+			printf("%s%s = %s\n", e->by_name ? "# " : "",
+			    e->row->key, shown);
 			free(shown);
 		}
 	}

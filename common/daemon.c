@@ -351,6 +351,21 @@ load_settings(int argc, char **argv)
 	return -1;
 }
 
+/* What does not keep a process from serving, but should not be so. */
+static void
+log_oddities(void)
+{
+	const char *warning = config_warning();
+
+	if (warning != NULL) {
+		log_warn("secret_exposed", "%s", warning);
+	}
+	if (geteuid() == 0) {
+		log_warn("running_as_root", "remedy=\"start it as an account of "
+		    "its own, as the units in deploy/systemd do\"");
+	}
+}
+
 static bool
 start_admin(void)
 {
@@ -453,6 +468,7 @@ live(void)
 	metric_gauge_fn("parley_ready", NULL,
 	    "1 while the process is ready for work.", ready_value, NULL);
 
+	log_oddities();
 	if (!start_admin()) {
 		d.status = 1;
 	} else {

@@ -1,7 +1,7 @@
 /*
  * A file of settings. Beyond not crashing: what is taken keeps its bounds; what
- * is printed, read again, is the same; a refusal is one line; a secret is in
- * neither.
+ * is printed, read again, is the same; a refusal is one line; a secret is shown
+ * as stars.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -150,11 +150,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		check_refusal(&o);
 	} else {
 		check_taken();
-		CHECK(set.key == NULL || strlen(set.key) < 9 ||
-		    strchr(set.key, '*') != NULL ||
-		    strstr(o.out, set.key) == NULL ||
-		    strstr(set.name, set.key) != NULL ||
-		    strstr(set.more != NULL ? set.more : "", set.key) != NULL);
+		CHECK(set.key == NULL ||
+		    strstr(o.out, "\nkey = ********\n") != NULL ||
+		    strstr(o.out, "\n# key = ********\n") != NULL);
 		if (len > 0) {
 			check_reload(fd, data, len);
 		}

@@ -22,8 +22,15 @@ Each process has one table of settings. Every setting can be given as a flag
 `redis_url = X` in the file that `--config` names (`#` begins a comment). Flags
 win over the environment, the environment over the file, the file over the
 default. An unknown flag or key, or a value out of range, refuses to start, with
-one line that names it. Secrets are never printed: give them by environment or
-file, since anyone on the machine can read a command line.
+one line that names it.
+
+A secret is never printed, and refused as a flag, since anyone on the machine can read a
+command line; a URL without a password is none. Each secret can also be given as
+a file that holds nothing else: by `<key>_file` (`database_url_file =
+/run/secrets/database_url`, as Docker and Kubernetes have it), or under the setting's name in
+the directory that `CREDENTIALS_DIRECTORY` names (as systemd's `LoadCredential=` has it; it
+wins over the config file and loses to the environment). A config file with a
+secret in it that everybody may read is warned of.
 
 `--check-config` tests the values without starting, `--print-config` prints those in
 force as a config file, `--version` tells the version. SIGHUP reads the file

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/attr.h"
@@ -322,16 +323,173 @@ static void
 test_required(void **state UNUSED)
 {
 	static const char error[] = "chatd: setting needed_url is required: "
-	    "give PARLEY_NEEDED_URL, --needed-url, or a line `needed_url = "
-	    "...` in the file of --config\n";
+	    "give PARLEY_NEEDED_URL, --needed-url-file, or a line `needed_url "
+	    "= ...` in the file of --config\n";
 
 	assert_int_equal(load_rows(needed, NULL, NULL, NULL), CONFIG_FAILED);
 	assert_string_equal(printed, error);
 	assert_int_equal(load_rows(needed, "--needed-url=", NULL, NULL),
 	    CONFIG_FAILED);
 	assert_string_equal(printed, error);
-	assert_int_equal(load_rows(needed, "--needed-url=x", NULL, NULL),
+	assert_int_equal(load_rows(needed, "--needed-url=unix:x", NULL, NULL),
 	    CONFIG_RUN);
+	config_free();
+}
+
+/* A command line is no place for a secret; a URL without one may stand there. */
+static void
+test_secrets_as_flags(void **state UNUSED)
+{
+	static const char error[] = "chatd: flag --needed-url holds a secret, "
+	    "and everyone on this machine can read a command line: give it as "
+	    "PARLEY_NEEDED_URL, by --needed-url-file or in the file of "
+	    "--config\n";
+	static const char *const refused[] = { "--needed-url=sesam",
+		"--needed-url=redis://:sesam@host:1",
+		"--needed-url=host=h password=sesam",
+		"--needed-url=postgresql://h/db?user=u&password=sesam" };
+	static const char *const taken[] = { "--needed-url=unix:/run/r.sock",
+		"--needed-url=redis://host:1/2",
+		"--needed-url=postgresql:///parley?host=/run/postgresql" };
+
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+		assert_int_equal(load_rows(needed, refused[i], NULL, NULL),
+		    CONFIG_FAILED);
+		assert_string_equal(printed, error);
+	}
+	assert_int_equal(load_rows(needed, "--needed-url", "sesam", NULL),
+	    CONFIG_FAILED);
+	assert_string_equal(printed, error);
+	for (size_t i = 0; i < ARRAY_LEN(taken); i++) {
+		assert_int_equal(load_rows(needed, taken[i], NULL, NULL),
+		    CONFIG_RUN);
+	}
+	config_free();
+}
+
+/* A file that holds one secret; its last line break is not part of it. */
+static void
+test_secret_files(void **state UNUSED)
+{
+	char *flag = mem_sprintf("--secret-v-file=%s", file_path);
+	char *wanted;
+
+	write_file("se sam\r\n");
+	assert_int_equal(load(flag, NULL, NULL), CONFIG_RUN);
+	assert_string_equal(secret_v, "se sam");
+	/* What is printed can be read again, and shows the path alone. */
+	assert_int_equal(load(flag, "--print-config", NULL), CONFIG_DONE);
+	assert_null(strstr(printed, "se sam"));
+	assert_non_null(strstr(printed, "\n# secret_v = ********\n"));
+	assert_non_null(strstr(printed, file_path));
+	/* The stronger source wins, one source may say it once. */
+	setenv("PARLEY_SECRET_V", "stronger", 1);
+	setenv("PARLEY_SECRET_V_FILE", file_path, 1);
+	assert_int_equal(load(NULL, NULL, NULL), CONFIG_FAILED);
+	assert_string_equal(printed, "chatd: settings secret_v and "
+	    "secret_v_file are both given: give one of them\n");
+	assert_int_equal(load(flag, NULL, NULL), CONFIG_RUN);
+	assert_string_equal(secret_v, "se sam");
+	unsetenv("PARLEY_SECRET_V_FILE");
+	assert_int_equal(load(NULL, NULL, NULL), CONFIG_RUN);
+	assert_string_equal(secret_v, "stronger");
+	unsetenv("PARLEY_SECRET_V");
+	free(flag);
+	assert_int_equal(load("--secret-v-file=/tmp", NULL, NULL),
+	    CONFIG_FAILED);
+	assert_string_equal(printed, "chatd: setting secret_v_file=/tmp: cannot"
+	    " read it: not a regular file\n");
+	wanted = mem_sprintf("--secret-v-file=%s.none", file_path);
+	assert_int_equal(load(wanted, NULL, NULL), CONFIG_FAILED);
+	assert_non_null(strstr(printed, "No such file"));
+	free(wanted);
+	config_free();
+}
+
+/* systemd's LoadCredential: a directory of files named like the settings. */
+static void
+test_credentials(void **state UNUSED)
+{
+	char dir[] = "/tmp/parley-cred-XXXXXX";
+	char *flag = mem_sprintf("--config=%s", file_path);
+	char *path;
+	FILE *f;
+
+	assert_non_null(mkdtemp(dir));
+	path = mem_sprintf("%s/secret_v", dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs("of the unit\n", f);
+	fclose(f);
+	setenv("CREDENTIALS_DIRECTORY", dir, 1);
+	write_file("secret_v = of the file\n");
+	assert_int_equal(load(flag, NULL, NULL), CONFIG_RUN);
+	assert_string_equal(secret_v, "of the unit");
+	assert_true(config_reload());
+	assert_string_equal(secret_v, "of the unit");
+	setenv("PARLEY_SECRET_V", "of the environment", 1);
+	assert_int_equal(load(flag, NULL, NULL), CONFIG_RUN);
+	assert_string_equal(secret_v, "of the environment");
+	unsetenv("PARLEY_SECRET_V");
+	unlink(path);
+	assert_int_equal(load(flag, NULL, NULL), CONFIG_RUN);
+	assert_string_equal(secret_v, "of the file");
+	unsetenv("CREDENTIALS_DIRECTORY");
+	rmdir(dir);
+	free(path);
+	free(flag);
+	config_free();
+}
+
+/* A reload reads the file again without taking it for a second answer. */
+static void
+test_reload_with_a_secret_file(void **state UNUSED)
+{
+	char secret[] = "/tmp/parley-secret-XXXXXX";
+	int fd = mkstemp(secret);
+	char *flag = mem_sprintf("--config=%s", file_path);
+	char *text = mem_sprintf("secret_v_file = %s\nint_v = 1\n", secret);
+
+	assert_int_equal(write(fd, "sesam", 5), 5);
+	close(fd);
+	write_file(text);
+	assert_int_equal(load(flag, NULL, NULL), CONFIG_RUN);
+	assert_string_equal(secret_v, "sesam");
+	free(text);
+	text = mem_sprintf("secret_v_file = %s\nint_v = 2\n", secret);
+	write_file(text);
+	assert_true(config_reload());
+	assert_int_equal(int_v, 2);
+	setenv("PARLEY_SECRET_V_FILE", secret, 1);
+	assert_int_equal(load(flag, NULL, NULL), CONFIG_RUN);
+	assert_true(config_reload());
+	assert_string_equal(secret_v, "sesam");
+	unsetenv("PARLEY_SECRET_V_FILE");
+	unlink(secret);
+	free(text);
+	free(flag);
+	config_free();
+}
+
+static void
+test_a_readable_secret_is_warned_of(void **state UNUSED)
+{
+	char *flag = mem_sprintf("--config=%s", file_path);
+
+	assert_int_equal(chmod(file_path, 0644), 0);
+	write_file("text_v = no secret\n");
+	assert_int_equal(load(flag, NULL, NULL), CONFIG_RUN);
+	assert_null(config_warning());
+	write_file("secret_v = sesam\n");
+	assert_int_equal(load(flag, NULL, NULL), CONFIG_RUN);
+	assert_non_null(strstr(config_warning(), "chmod o-r"));
+	assert_null(strstr(config_warning(), "sesam"));
+	assert_int_equal(load(flag, "--check-config", NULL), CONFIG_CHECKED);
+	assert_non_null(strstr(printed, "chmod o-r"));
+	assert_int_equal(chmod(file_path, 0640), 0);
+	assert_int_equal(load(flag, NULL, NULL), CONFIG_RUN);
+	assert_null(config_warning());
+	free(flag);
 	config_free();
 }
 
@@ -404,6 +562,11 @@ main(void)
 		cmocka_unit_test(test_precedence),
 		cmocka_unit_test(test_bad_files),
 		cmocka_unit_test(test_secrets),
+		cmocka_unit_test(test_secrets_as_flags),
+		cmocka_unit_test(test_secret_files),
+		cmocka_unit_test(test_credentials),
+		cmocka_unit_test(test_reload_with_a_secret_file),
+		cmocka_unit_test(test_a_readable_secret_is_warned_of),
 		cmocka_unit_test(test_required),
 		cmocka_unit_test(test_actions),
 		cmocka_unit_test(test_reload),
