@@ -220,6 +220,8 @@ put_http_error(struct request *r, enum err err)
 		text = "Not found";
 	} else if (err == ERR_TOO_LARGE) {
 		text = "Too large";
+	} else if (err == ERR_RATE_LIMITED) {
+		text = "Too many requests";
 	} else if (err_http_status(err) >= 500) {
 		text = "Service unavailable";
 	}
@@ -231,17 +233,34 @@ put_http_error(struct request *r, enum err err)
 	json_obj_end(&j);
 }
 
-void
-request_fail(struct request *r, enum err err, const char *field)
+/* The answer's body for `err`. */
+static void
+put_error(struct request *r, enum err err, const char *field)
 {
-	struct rpc_out out = { .status = err };
-
 	buf_reset(&r->body);
 	if (r->row->class == ROW_REQUEST) {
 		put_error_frame(r, err, field);
 	} else if (r->row->class == ROW_HTTP) {
 		put_http_error(r, err);
 	}
+}
+
+void
+request_fail(struct request *r, enum err err, const char *field)
+{
+	struct rpc_out out = { .status = err };
+
+	put_error(r, err, field);
+	request_answer_out(r, &out);
+}
+
+void
+request_limit(struct request *r, int64_t wait_ms)
+{
+	struct rpc_out out = { .status = ERR_RATE_LIMITED,
+		.seq = (uint64_t)wait_ms };
+
+	put_error(r, ERR_RATE_LIMITED, NULL);
 	request_answer_out(r, &out);
 }
 

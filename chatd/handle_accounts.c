@@ -5,7 +5,9 @@
  *   login:    account -> verify -> insert token -> 200
  *
  * Which of a login's two halves was wrong is never told, and takes no different
- * time: an unknown username is verified as well, against nobody's hash.
+ * time: an unknown username is verified as well, against nobody's hash. How often
+ * one may be wrong is login_guard's business. The envelope's session is the
+ * client's address here.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,6 +16,7 @@
 
 #include "chatd/account_rules.h"
 #include "chatd/handlers.h"
+#include "chatd/login_guard.h"
 #include "chatd/media_url.h"
 #include "chatd/password.h"
 #include "chatd/service.h"
@@ -37,6 +40,7 @@ struct registration {
 struct login {
 	struct request *r;       /* owned until answered */
 	struct db_result *found; /* owned; the account's row */
+	struct login_try attempt;
 	struct uuid user;
 	struct text hash;        /* of `found` */
 	struct token token;
@@ -137,6 +141,8 @@ on_registered(void *arg, struct db_result *res)
 
 	switch (db_outcome(res)) {
 	case DB_OK:
+		login_guard_made(g->r->svc->login_guard, g->account.username,
+		    &g->r->frame->session);
 		answer_token(g->r, g->token_text);
 		free(g);
 		break;
@@ -190,8 +196,8 @@ on_taken(void *arg, struct db_result *res)
 		registration_reject(g);
 		return;
 	}
-	err = password_hash(g->r->svc->passwords, g->password,
-	    g->r->in->deadline_ms, on_hashed, g);
+	err = password_hash(g->r->svc->passwords, &g->r->frame->session,
+	    g->password, g->r->in->deadline_ms, on_hashed, g);
 	if (err != ERR_OK) {
 		registration_fail(g, err);
 	}
@@ -242,6 +248,8 @@ login_free(struct login *l)
 static void
 login_fail(struct login *l, enum err err)
 {
+	login_guard_end(l->r->svc->login_guard, &l->attempt,
+	    err == ERR_CREDENTIALS ? LOGIN_WRONG : LOGIN_UNDECIDED);
 	request_fail(l->r, err, NULL);
 	login_free(l);
 }
@@ -256,6 +264,7 @@ on_logged_in(void *arg, struct db_result *res)
 		login_fail(l, err);
 		return;
 	}
+	login_guard_end(l->r->svc->login_guard, &l->attempt, LOGIN_RIGHT);
 	answer_token(l->r, l->token_text);
 	login_free(l);
 }
@@ -294,7 +303,7 @@ on_account(void *arg, struct db_result *res)
 	if (store_account_credentials_read(res, 0, &l->user, &l->hash)) {
 		stored = mem_strndup(l->hash.p, l->hash.len);
 	}
-	err = password_verify(l->r->svc->passwords,
+	err = password_verify(l->r->svc->passwords, &l->r->frame->session,
 	    field_text(l->r, FIELD_login_password), stored,
 	    l->r->in->deadline_ms, on_verified, l);
 	free(stored);
@@ -307,11 +316,24 @@ void
 handle_login(struct request *r)
 {
 	struct login *l = mem_zalloc(sizeof(*l));
+	struct text name = field_text(r, FIELD_login_username);
 	struct db_unit *u;
+	int64_t wait;
 
 	l->r = r;
+	wait = login_guard_begin(r->svc->login_guard, name, &r->frame->session,
+	    &l->attempt);
+	if (wait > 0) {
+		request_limit(r, wait);
+		free(l);
+		return;
+	}
+	/* The database folds more than the guard: what is no proper name must
+	 * not find an account by another spelling. */
+	if (rule_username(name) != NULL) {
+		name = (struct text){ "", 0 };
+	}
 	u = db_unit_new(r->svc->db, 0, r->in->deadline_ms);
-	store_account_credentials_step(u,
-	    field_text(r, FIELD_login_username));
+	store_account_credentials_step(u, name);
 	db_submit(u, on_account, l);
 }

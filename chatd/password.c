@@ -1,5 +1,5 @@
 /*
- * The password pool. A job is on the waiting list or with a worker; a worker's
+ * The password pool. A job is in its address's line or with a worker; a worker's
  * thread sees nothing but its job. Where no account exists, the password is
  * verified against a hash made at start that nobody's password fits, so that
  * the time taken tells nothing.
@@ -15,12 +15,22 @@
 #include "common/clock.h"
 #include "common/list.h"
 #include "common/log.h"
+#include "common/map.h"
 #include "common/mem.h"
 #include "common/metrics.h"
 
+/* The jobs of one address that wait; it goes with the last of them. */
+struct line {
+	struct list link;          /* in passwords.lines */
+	struct list jobs;
+	size_t len;
+	struct uuid address;
+};
+
 struct job {
 	uv_work_t work;
-	struct list link;          /* in passwords.waiting or .running */
+	struct list link;          /* in its line or passwords.running */
+	struct line *line;         /* borrowed; NULL: not waiting */
 	struct passwords *pool;    /* borrowed */
 	bool orphan;               /* the pool was closed: tell nobody */
 	uint64_t deadline_ms;
@@ -41,7 +51,8 @@ struct job {
 struct passwords {
 	uv_loop_t *loop;
 	struct passwords_conf conf;
-	struct list waiting;
+	struct list lines;         /* whose turn is next, first */
+	struct map by_address;     /* the lines; borrowed */
 	struct list running;
 	size_t waiting_count;
 	size_t running_count;
@@ -49,6 +60,7 @@ struct passwords {
 	char nobody[crypto_pwhash_STRBYTES];
 	struct metric *m_time;
 	struct metric *m_refused;
+	struct metric *m_displaced;
 };
 
 static void start_next(struct passwords *p);
@@ -123,15 +135,95 @@ refuse(struct job *j, enum err err)
 	job_free(j);
 }
 
+/* ---- lines --------------------------------------------------------------- */
+
+static void
+line_up(struct passwords *p, struct job *j, const struct uuid *address)
+{
+	struct line *line = map_get(&p->by_address, address);
+
+	if (line == NULL) {
+		line = mem_zalloc(sizeof(*line));
+		line->address = *address;
+		list_init(&line->jobs);
+		map_put(&p->by_address, address, line);
+		list_push_back(&p->lines, &line->link);
+	}
+	j->line = line;
+	list_push_back(&line->jobs, &j->link);
+	line->len++;
+	p->waiting_count++;
+}
+
+static void
+leave_line(struct passwords *p, struct job *j)
+{
+	struct line *line = j->line;
+
+	j->line = NULL;
+	list_del(&j->link);
+	p->waiting_count--;
+	if (--line->len == 0) {
+		list_del(&line->link);
+		map_del(&p->by_address, &line->address);
+		free(line);
+	}
+}
+
+/* The oldest job of the line whose turn it is; NULL: none waits. */
+static struct job *
+take_next(struct passwords *p)
+{
+	struct list *link = list_pop_front(&p->lines);
+	struct line *line;
+	struct job *j;
+
+	if (link == NULL) {
+		return NULL;
+	}
+	line = LIST_ENTRY(link, struct line, link);
+	list_push_back(&p->lines, &line->link);
+	j = LIST_ENTRY(line->jobs.next, struct job, link);
+	leave_line(p, j);
+	return j;
+}
+
+/* Takes a place for `address` from the longest line, if that leaves it longer
+ * still, or as long. Looks at all lines: with many of them, none is long. */
+static bool
+displace(struct passwords *p, const struct uuid *address)
+{
+	const struct line *own = map_get(&p->by_address, address);
+	struct line *longest = NULL;
+	struct job *j;
+
+	LIST_FOREACH(link, &p->lines) {
+		struct line *line = LIST_ENTRY(link, struct line, link);
+
+		if (longest == NULL || line->len > longest->len) {
+			longest = line;
+		}
+	}
+	if (longest == NULL ||
+	    longest->len < (own != NULL ? own->len : 0) + 2) {
+		return false;
+	}
+	j = LIST_ENTRY(longest->jobs.prev, struct job, link);
+	leave_line(p, j);
+	metric_inc(p->m_displaced);
+	refuse(j, ERR_OVERLOADED);
+	return true;
+}
+
+/* ---- turns --------------------------------------------------------------- */
+
 static void
 start_next(struct passwords *p)
 {
-	while (!p->closed && p->running_count < p->conf.workers &&
-	    !list_empty(&p->waiting)) {
-		struct job *j = LIST_ENTRY(list_pop_front(&p->waiting),
-		    struct job, link);
+	struct job *j;
 
-		p->waiting_count--;
+	while (!p->closed && p->running_count < p->conf.workers &&
+	    (j = take_next(p)) != NULL) {
 		if (j->deadline_ms != 0 && clock_mono_ms() >= j->deadline_ms) {
 			refuse(j, ERR_EXPIRED);
 			continue;
@@ -146,13 +238,13 @@ start_next(struct passwords *p)
 }
 
 static struct job *
-job_new(struct passwords *p, struct text password, uint64_t deadline_ms,
-    password_fn *fn, void *arg)
+job_new(struct passwords *p, const struct uuid *address, struct text password,
+    uint64_t deadline_ms, password_fn *fn, void *arg)
 {
 	struct job *j;
 
-	if (p->closed || p->waiting_count + p->running_count >=
-	    p->conf.queue_max + p->conf.workers) {
+	if (p->closed || (p->waiting_count + p->running_count >=
+	    p->conf.queue_max + p->conf.workers && !displace(p, address))) {
 		metric_inc(p->m_refused);
 		return NULL;
 	}
@@ -171,28 +263,28 @@ job_new(struct passwords *p, struct text password, uint64_t deadline_ms,
 }
 
 static enum err
-job_queue(struct passwords *p, struct job *j)
+job_queue(struct passwords *p, struct job *j, const struct uuid *address)
 {
-	list_push_back(&p->waiting, &j->link);
-	p->waiting_count++;
+	line_up(p, j, address);
 	start_next(p);
 	return ERR_OK;
 }
 
 enum err
-password_hash(struct passwords *p, struct text password, uint64_t deadline_ms,
-    password_fn *fn, void *arg)
+password_hash(struct passwords *p, const struct uuid *address,
+    struct text password, uint64_t deadline_ms, password_fn *fn, void *arg)
 {
-	struct job *j = job_new(p, password, deadline_ms, fn, arg);
+	struct job *j = job_new(p, address, password, deadline_ms, fn, arg);
 
-	return j == NULL ? ERR_OVERLOADED : job_queue(p, j);
+	return j == NULL ? ERR_OVERLOADED : job_queue(p, j, address);
 }
 
 enum err
-password_verify(struct passwords *p, struct text password, const char *stored,
-    uint64_t deadline_ms, password_fn *fn, void *arg)
+password_verify(struct passwords *p, const struct uuid *address,
+    struct text password, const char *stored, uint64_t deadline_ms,
+    password_fn *fn, void *arg)
 {
-	struct job *j = job_new(p, password, deadline_ms, fn, arg);
+	struct job *j = job_new(p, address, password, deadline_ms, fn, arg);
 
 	if (j == NULL) {
 		return ERR_OVERLOADED;
@@ -201,7 +293,7 @@ password_verify(struct passwords *p, struct text password, const char *stored,
 	j->known = stored != NULL;
 	strncpy(j->stored, stored != NULL ? stored : p->nobody,
 	    sizeof(j->stored) - 1);
-	return job_queue(p, j);
+	return job_queue(p, j, address);
 }
 
 /* ---- life ---------------------------------------------------------------- */
@@ -210,6 +302,12 @@ static double
 gauge_waiting(void *arg)
 {
 	return (double)((struct passwords *)arg)->waiting_count;
+}
+
+static double
+gauge_running(void *arg)
+{
+	return (double)((struct passwords *)arg)->running_count;
 }
 
 /* Also the test that the system can hash with these settings. */
@@ -230,7 +328,8 @@ passwords_new(uv_loop_t *loop, const struct passwords_conf *conf)
 
 	p->loop = loop;
 	p->conf = *conf;
-	list_init(&p->waiting);
+	list_init(&p->lines);
+	map_init(&p->by_address);
 	list_init(&p->running);
 	if (!make_nobody(p)) {
 		log_error("cannot_hash_passwords", "password_memory=%zu "
@@ -243,6 +342,10 @@ passwords_new(uv_loop_t *loop, const struct passwords_conf *conf)
 	    "From queueing a password hash to its end.");
 	p->m_refused = metric_counter("parley_password_refused_total", NULL,
 	    "Password hashes refused because too many were waiting.");
+	p->m_displaced = metric_counter("parley_password_displaced_total",
+	    NULL, "Waiting ones refused in favour of another address.");
+	metric_gauge_fn("parley_password_running", NULL,
+	    "Password hashes with a worker.", gauge_running, p);
 	metric_gauge_fn("parley_password_waiting", NULL,
 	    "Password hashes waiting for a worker.", gauge_waiting, p);
 	return p;
@@ -252,14 +355,14 @@ void
 passwords_close(struct passwords *p)
 {
 	struct list *link;
+	struct job *waiting;
 
 	if (p == NULL || p->closed) {
 		return;
 	}
 	p->closed = true;
-	while ((link = list_pop_front(&p->waiting)) != NULL) {
-		p->waiting_count--;
-		refuse(LIST_ENTRY(link, struct job, link), ERR_UNAVAILABLE);
+	while ((waiting = take_next(p)) != NULL) {
+		refuse(waiting, ERR_UNAVAILABLE);
 	}
 	while ((link = list_pop_front(&p->running)) != NULL) {
 		struct job *j = LIST_ENTRY(link, struct job, link);
@@ -278,6 +381,7 @@ passwords_free(struct passwords **pp)
 	*pp = NULL;
 	if (p != NULL) {
 		passwords_close(p);
+		map_fini(&p->by_address);
 		free(p);
 	}
 }

@@ -48,6 +48,8 @@ void request_answer_out(struct request *r, struct rpc_out *out);
 /* `err`, with the error frame (requests), JSON (HTTP) or nothing (calls) that
  * goes with it. `field` as in invalid_field, else NULL. */
 void request_fail(struct request *r, enum err err, const char *field);
+/* rate_limited: the same may be asked again after so many ms. */
+void request_limit(struct request *r, int64_t wait_ms);
 /* A database result that is not DB_OK, as the error it means. */
 enum err request_db_err(const struct db_result *res);
 

@@ -11,6 +11,7 @@
 #include "chatd/dispatch.h"
 #include "chatd/events.h"
 #include "chatd/groups.h"
+#include "chatd/login_guard.h"
 #include "chatd/media_url.h"
 #include "chatd/migrate.h"
 #include "chatd/password.h"
@@ -176,6 +177,7 @@ service_init(uv_loop_t *loop)
 	if (svc.presence == NULL || !init_passwords()) {
 		return false;
 	}
+	svc.login_guard = login_guard_new();
 	svc.search_copy = search_copy_new(&svc);
 	svc.writer = writer_new(&svc);
 	svc.receipts = receipts_new(&svc);
@@ -238,6 +240,7 @@ service_fini(void)
 	receipts_free(&svc.receipts);
 	writer_free(&svc.writer);
 	search_copy_free(&svc.search_copy);
+	login_guard_free(&svc.login_guard);
 	passwords_free(&svc.passwords);
 	presence_free(&svc.presence);
 	db_free(&svc.db);

@@ -20,6 +20,7 @@ struct service {
 	struct events *events;
 	struct presence *presence;
 	struct passwords *passwords;
+	struct login_guard *login_guard;
 	struct writer *writer;
 	struct receipts *receipts;
 	struct groups *groups;

@@ -56,7 +56,18 @@ const struct config_row settings_rows[] = {
 	{ "password_workers", CONFIG_INT, &settings.password_workers, "2", 1,
 	    64, 0, "password hashes at a time" },
 	{ "password_queue", CONFIG_INT, &settings.password_queue, "64", 0,
-	    100000, 0, "password hashes waiting; beyond: refused" },
+	    100000, 0, "password hashes waiting; beyond: refused, from whom "
+	    "most wait first" },
+	{ "rate_login_failures", CONFIG_RATE, &settings.rate_login_failures,
+	    "10/10m burst 10", 1, 1000000, CONFIG_RELOAD,
+	    "failed logins at one name from one address (of IPv6: its /64)" },
+	{ "rate_login_failures_name", CONFIG_RATE,
+	    &settings.rate_login_failures_name, "60/h burst 100", 1, 1000000,
+	    CONFIG_RELOAD, "failed logins at one name, over all addresses that "
+	    "are not familiar to it" },
+	{ "login_familiar", CONFIG_MS, &settings.login_familiar, "30d", 0,
+	    3650 * DAY_MS, CONFIG_RELOAD, "an address is familiar to a name so "
+	    "long after a login" },
 	{ "database_connections", CONFIG_INT, &settings.database_connections,
 	    "4", 1, 64, 0, "connections to PostgreSQL" },
 	{ "status_group_max", CONFIG_INT, &settings.status_group_max, "50", 0,

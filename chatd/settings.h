@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "common/config.h"
+#include "common/rate.h"
 
 struct settings {
 	char *listen;
@@ -27,6 +28,9 @@ struct settings {
 	int64_t password_ops;
 	int64_t password_workers;
 	int64_t password_queue;
+	struct rate rate_login_failures;
+	struct rate rate_login_failures_name;
+	int64_t login_familiar;
 	int64_t database_connections;
 	int64_t status_group_max;
 	int64_t group_members_max;

@@ -124,3 +124,20 @@ auth_hash_route(const struct token_hash *hash)
 	memcpy(route.b, hash->b, sizeof(route.b));
 	return route;
 }
+
+struct uuid
+auth_name_route(const char *name, size_t len)
+{
+	unsigned char folded[128];
+	struct token_hash hash;
+
+	len = len < sizeof(folded) ? len : sizeof(folded);
+	for (size_t i = 0; i < len; i++) {
+		char c = name[i];
+
+		folded[i] = (unsigned char)(c >= 'A' && c <= 'Z'
+		    ? c - 'A' + 'a' : c);
+	}
+	crypto_hash_sha256(hash.b, folded, len);
+	return auth_hash_route(&hash);
+}

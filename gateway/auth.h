@@ -38,4 +38,8 @@ void auth_hash(const char *token, size_t len, struct token_hash *hash_r);
 /* By which chatd process the token is checked: the hash's first bytes. */
 struct uuid auth_hash_route(const struct token_hash *hash);
 
+/* By which chatd process a name's logins are answered, and so counted: the same
+ * for all spellings of one username. Longer texts than a name can be are cut. */
+struct uuid auth_name_route(const char *name, size_t len);
+
 #endif

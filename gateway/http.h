@@ -84,6 +84,8 @@ struct http {
 	struct uuid ids[HTTP_IDS_MAX]; /* of the path */
 	bool has_bearer;
 	struct token_hash bearer;    /* of the Bearer token */
+	bool may_fail;               /* counted as a failed login until it
+	                              * turns out to be none */
 	struct uuid user;            /* who asks, where the route wants it */
 	struct uuid token;
 	void (*next)(struct http *h); /* once the token is checked */

@@ -25,6 +25,13 @@ admin_port() {
 	esac
 }
 
+# The gateway's rates, which a load test is to be free of.
+RATES=(--rate-sends --rate-reads --rate-searches --rate-changes --rate-typing
+	--rate-uploads --rate-upload-bytes --rate-address-frames
+	--rate-address-requests --rate-address-connects --rate-address-refusals
+	--rate-address-registrations --rate-address-logins
+	--rate-address-login-failures)
+
 # Sets COMMAND to the command line of NAME, which holds no secret.
 command_of() {
 	local name=$1 kind=${1%-*} i=${1##*-}
@@ -35,7 +42,8 @@ command_of() {
 			"--presenced=$(addresses presenced)" --migrate=off
 			"--public-url=$PUBLIC_URL")
 		[ "$BENCH" = 0 ] || COMMAND+=(--password-memory=8192
-			--password-ops=1)
+			--password-ops=1 --rate-login-failures=off
+			--rate-login-failures-name=off)
 		;;
 	presenced)
 		COMMAND+=("--listen=ipc://$STATE/$name.sock"
@@ -47,7 +55,10 @@ command_of() {
 			"--presenced=$(addresses presenced)"
 			"--public-url=$PUBLIC_URL" "--www-dir=$ROOT/gateway/www"
 			"--media-dir=$RUN/media")
-		[ "$BENCH" = 0 ] || COMMAND+=(--abuse-max=1000000)
+		[ "$BENCH" = 0 ] || COMMAND+=(--abuse-max=1000000
+			--address-connections-max=1000000
+			--address-handshakes-max=1000000
+			"${RATES[@]/%/=off}")
 		;;
 	esac
 }

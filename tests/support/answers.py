@@ -15,7 +15,7 @@ PATH = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
 DOCUMENT = Document(yaml.load(PATH.read_text(), yaml.CSafeLoader))
 
 # What any path may answer, whatever it is: see the document's introduction.
-ANYWHERE = (405, 411, 413, 503)
+ANYWHERE = (405, 411, 413, 429, 503)
 UUID = "[0-9A-Fa-f-]{36}"
 FILE = r"[0-9a-f-]{36}\.[0-9a-z]+"
 

@@ -58,8 +58,10 @@ class Answer:
 
 
 def http_request(gateway, method, path, body=None, headers=None,
-                 timeout=DEADLINE):
+                 timeout=DEADLINE, source=None):
+    """`source`: the address of ours to call from (all of 127.0.0.0/8 is)."""
     link = gateway.connection(timeout)
+    link.source_address = (source, 0) if source else None
     try:
         headers = dict(headers or {})
         if isinstance(body, (dict, list)):
@@ -78,7 +80,7 @@ def http_request(gateway, method, path, body=None, headers=None,
 
 
 def http_form(gateway, path, fields, boundary="parley-test-boundary",
-              headers=None):
+              headers=None, source=None):
     """POST as multipart/form-data; a field is text or (filename, type, bytes).
     """
     parts = []
@@ -97,7 +99,7 @@ def http_form(gateway, path, fields, boundary="parley-test-boundary",
     return http_request(
         gateway, "POST", path, b"".join(parts),
         {"Content-Type": f"multipart/form-data; boundary={boundary}",
-         **(headers or {})})
+         **(headers or {})}, source=source)
 
 
 class Account:
@@ -153,11 +155,13 @@ class Session:
 
     @classmethod
     async def open(cls, gateway, account, wait=True, place="header",
-                   token=None, first=()):
-        """`first`: frames sent before anything was received."""
+                   token=None, first=(), source=None, more_headers=()):
+        """`first`: frames sent before anything was received; `source`: as in
+        http_request."""
         self = cls(gateway, account)
         token = token if token is not None else account.token
-        path, headers = "/ws", {}
+        path, headers = "/ws", dict(more_headers)
+        local = {"local_addr": (source, 0)} if source else {}
         if place == "query":
             path += "?token=" + token
         elif place == "header":
@@ -168,7 +172,7 @@ class Session:
         self.socket = await connect(
             gateway.ws_url(path), ssl=gateway.tls, extra_headers=headers,
             ping_interval=None, compression=None, max_size=None,
-            max_queue=None, close_timeout=2, open_timeout=DEADLINE)
+            max_queue=None, close_timeout=2, open_timeout=DEADLINE, **local)
         open_sessions.append(self)
         for frame in first:
             await self.send(frame)

@@ -36,7 +36,9 @@ secret in it that everybody may read is warned of.
 force as a config file, `--version` tells the version. SIGHUP reads the file
 again; the settings marked so take a changed value at once.
 
-Times are `250ms`, `5s`, `2m`, `1h`, `30d`; sizes `512`, `64k`, `20M`, `1G`.
+Times are `250ms`, `5s`, `2m`, `1h`, `30d`; sizes `512`, `64k`, `20M`, `1G`. Rates are
+`50/s burst 500` (50 a second, and 500 at once after a rest), `10/5m` (ten in five
+minutes), `20M/s` (bytes) or `off`; periods are counted in `s`, `m`, `h` or `d`.
 
 This page is made from the processes' `--help` (`tests/support/config_docs.py`), and
 a test holds it against them.
