@@ -282,6 +282,9 @@ settle(struct conn *c)
 		}
 		chat->in_flight = false;
 		seqtrack_settle(&chat->track, chat->asked);
+		if (chat->heard <= chat->asked) {
+			chat->heard = 0;
+		}
 		chat_told_version(chat, chat->asked_version);
 		if (chat->want == WANT_NOTHING && chat_has_hole(chat)) {
 			chat->want = WANT_HOLES;
@@ -353,12 +356,12 @@ on_answer(void *arg, enum err status, const struct frame *reply)
 		return;
 	}
 	c->catchup.failures = 0;
-	deliver_held(c);
 	if (more) {
 		wish_again(c);
 	} else {
 		settle(c);
 	}
+	deliver_held(c);
 	if (wants_anything(c)) {
 		enlist(c, more ? 0 : HOLE_PATIENCE_MS);
 	}
@@ -380,6 +383,9 @@ put_known(struct buf *b, struct session_chat *chat)
 	chat->in_flight = true;
 	chat->want = WANT_NOTHING;
 	chat->asked = seqtrack_top(&chat->track);
+	if (chat->heard > chat->asked) {
+		chat->asked = chat->heard;
+	}
 	chat->asked_version = chat->version_heard;
 }
 

@@ -83,9 +83,15 @@ chat_told_version(struct session_chat *chat, uint32_t version)
 }
 
 bool
+chat_awaits_heard(const struct session_chat *chat)
+{
+	return chat->heard > chat->track.frontier;
+}
+
+bool
 chat_has_hole(const struct session_chat *chat)
 {
-	return seqtrack_has_hole(&chat->track) ||
+	return seqtrack_has_hole(&chat->track) || chat_awaits_heard(chat) ||
 	    chat->version < chat->version_heard;
 }
 

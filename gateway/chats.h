@@ -27,13 +27,14 @@ struct session_chat {
 	struct seqtrack track;
 	uint64_t seen;   /* a chat_info showed the chat up to here */
 	uint64_t noted;  /* reported as delivered up to here */
+	uint64_t heard;  /* a receipt told of messages up to here */
 	/* Changes of the group, counted from 1. */
 	uint32_t version;       /* all up to here were told */
 	uint32_t version_heard; /* the highest one heard of */
 	/* For catchup.c. */
 	enum chat_want want;
 	bool in_flight;  /* is being asked of chatd */
-	uint64_t asked;  /* the track's top when it was asked */
+	uint64_t asked;  /* the highest known of when it was asked */
 	uint32_t asked_version; /* version_heard when it was asked */
 };
 
@@ -59,6 +60,8 @@ MUST_CHECK enum change_verdict chat_hear_change(struct session_chat *chat,
     uint32_t version);
 /* The group was told as it is at this version. */
 void chat_told_version(struct session_chat *chat, uint32_t version);
+/* Whether messages are missing that a receipt has told of. */
+bool chat_awaits_heard(const struct session_chat *chat);
 /* Whether a message or a change is missing. */
 bool chat_has_hole(const struct session_chat *chat);
 void chats_del(struct chats *c, const struct uuid *id);

@@ -184,6 +184,7 @@ deliver_message(struct conn *c, struct delivery *d)
 		catchup_want_chat(c, chat, HOLE_PATIENCE_MS);
 	}
 	send_message(c, chat, f);
+	deliver_held(c);
 }
 
 void
@@ -284,14 +285,29 @@ must_hold(const struct conn *c)
 	return c->call.id != 0 || c->catchup.call != 0;
 }
 
-static void
-write_held(struct conn *c)
+/* Whether a message that the receipt may cover is still to come: one chatd's
+ * receipt can overtake another's message, which would then take its state
+ * back. */
+static bool
+must_await(const struct conn *c, const struct event *e)
 {
-	struct list *link;
+	const struct session_chat *chat = chats_get(&c->chats, &e->chat);
 
-	while ((link = list_pop_front(&c->held)) != NULL) {
-		struct waiting *w = LIST_ENTRY(link, struct waiting, link);
+	return chat != NULL && chat_awaits_heard(chat) &&
+	    e->seq > chat->track.frontier;
+}
 
+static void
+write_held(struct conn *c, bool all)
+{
+	while (!list_empty(&c->held)) {
+		struct waiting *w =
+		    LIST_ENTRY(c->held.next, struct waiting, link);
+
+		if (!all && must_await(c, &w->event)) {
+			return;
+		}
+		list_del(&w->link);
 		c->held_len--;
 		c->held_bytes -= w->frame->len;
 		conn_send(c, w->frame, NULL);
@@ -302,15 +318,21 @@ write_held(struct conn *c)
 static void
 deliver_receipt(struct conn *c, struct delivery *d)
 {
+	struct session_chat *chat = chats_get(&c->chats, &d->event->chat);
 	struct waiting *w;
 
-	if (!must_hold(c) && list_empty(&c->held)) {
+	if (chat != NULL && d->event->seq > chat->track.frontier) {
+		if (d->event->seq > chat->heard) {
+			chat->heard = d->event->seq;
+		}
+		catchup_want_chat(c, chat, HOLE_PATIENCE_MS);
+	} else if (!must_hold(c) && list_empty(&c->held)) {
 		conn_send(c, plain(d), NULL);
 		return;
 	}
 	if (c->held_len >= HELD_MAX ||
 	    c->held_bytes > (size_t)settings.outbox_max) {
-		write_held(c);
+		write_held(c, true);
 	}
 	metric_inc(stats.receipts_held);
 	w = waiting_new(d);
@@ -323,7 +345,7 @@ void
 deliver_held(struct conn *c)
 {
 	if (!must_hold(c)) {
-		write_held(c);
+		write_held(c, false);
 	}
 }
 

@@ -5,8 +5,9 @@
  *   before LIVE      it waits, bounded; user_info goes first
  *   a message        once each, in order: see seqtrack.h. A gap or an unknown
  *                    chat is left to catchup.c
- *   a receipt        held back while an answer to the session is in flight:
- *                    answers come before what builds on them
+ *   a receipt        held back while an answer to the session is in flight, or
+ *                    a message that it may cover has not come: answers and
+ *                    messages come before what builds on them
  *
  * Main thread.
  *
@@ -35,7 +36,8 @@ void deliver_event(struct conn *c, struct delivery *d);
 void deliver_waiting(struct conn *c);
 /* One part of a catch-up's answer. */
 void deliver_part(struct conn *c, const struct catch_up_part *part);
-/* An answer was written: held receipts follow, unless one more is to come. */
+/* An answer or a message was written: held receipts follow, unless more of what
+ * they build on is to come. */
 void deliver_held(struct conn *c);
 /* The session ends: forgets what waits and what is held. */
 void deliver_drop(struct conn *c);

@@ -14,8 +14,9 @@ import asyncio
 import concurrent.futures
 import functools
 import random
+import signal
 
-from support.client import (PATIENCE, close_all, register)
+from support.client import PATIENCE, Session, close_all, login, register
 from support.process import clean_environment
 from support.stack import BUILD, Stack
 
@@ -23,7 +24,8 @@ from . import checker
 from .history import (History, Inbox, Opened, Presence, Sample, Settled, Token,
                       Upload, Wrong)
 from .link import Link, http_faults
-from .nemesis import ALL_LINKS, Clock, Nemesis, mount_disk, unmount_disk
+from .nemesis import (ALL_LINKS, Clock, Nemesis, children_of, mount_disk,
+                      unmount_disk)
 from .oracle import Oracle
 from .people import (Group, NETWORK, Person, RESTLESS, TALKER, upload_once)
 from .plan import PROCESSES, Plan
@@ -197,7 +199,6 @@ class World:
 
     async def introduce(self, person):
         """The id is told by user_info alone."""
-        from support.client import Session, login
         first = await Session.open(self.stack.gateways[0], person.account)
         person.id = person.account.id
         await first.close()
@@ -470,6 +471,7 @@ class ChaosStack(Stack):
     def close(self):
         for process in self.processes() + [self.redis, self.postgres]:
             if process.child is not None and process.paused:
+                Nemesis.signal(children_of(process.pid), signal.SIGCONT)
                 process.resume()
         return super().close()
 
