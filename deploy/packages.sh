@@ -33,7 +33,7 @@ packages_of() {
 	test)
 		echo libcmocka-dev gdb python3-pytest python3-websockets \
 			python3-redis python3-psycopg python3-yaml \
-			python3-jsonschema
+			python3-jsonschema python3-seccomp systemd
 		;;
 	fuzz)
 		# libclang-rt-dev: libFuzzer and the sanitizers of clang's release.
