@@ -269,6 +269,19 @@ gauge_links(void *arg)
 	return (double)((struct db *)arg)->up_count;
 }
 
+static double
+gauge_tls_links(void *arg)
+{
+	const struct db *db = arg;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < db->link_count; i++) {
+		n += db->links[i].state == LINK_UP &&
+		    PQsslInUse(db->links[i].conn) != 0;
+	}
+	return (double)n;
+}
+
 static void
 register_metrics(struct db *db)
 {
@@ -287,6 +300,8 @@ register_metrics(struct db *db)
 	    "Transactions waiting for a connection.", gauge_waiting, db);
 	metric_gauge_fn("parley_db_links", NULL,
 	    "Database connections that are up.", gauge_links, db);
+	metric_gauge_fn("parley_db_tls_links", NULL,
+	    "Of these: with TLS.", gauge_tls_links, db);
 }
 
 static void

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "chatd/db_int.h"
+#include "chatd/db_tls.h"
 #include "common/clock.h"
 #include "common/daemon.h"
 #include "common/log.h"
@@ -62,7 +63,8 @@ db_link_is_up(struct db *db, struct db_link *l)
 {
 	db->failures = 0;
 	db->up_count++;
-	log_info("postgres_link_up", "link=%u", l->number);
+	log_info("postgres_link_up", "link=%u tls=%s", l->number,
+	    db_tls_version(l->conn));
 	daemon_need("postgres", true);
 	db_pump(db);
 }

@@ -16,6 +16,7 @@
 
 #include "chatd/db_connect.h"
 #include "chatd/db_int.h"
+#include "chatd/db_tls.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -249,7 +250,7 @@ on_ready(uv_poll_t *poll, int status, int events)
 		return;
 	}
 	if ((events & UV_READABLE) != 0) {
-		if (PQconsumeInput(l->conn) != 1) {
+		if (!db_consume(l->conn)) {
 			/* What came before the end still counts. */
 			link_read(l);
 			if (l->state == LINK_UP) {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "chatd/db.h"
+#include "chatd/db_tls.h"
 #include "chatd/dispatch.h"
 #include "chatd/events.h"
 #include "chatd/groups.h"
@@ -97,7 +98,11 @@ service_check(char *why)
 	};
 
 	return rpc_links_check("chatd", addresses, why) &&
-	    bus_tls_check(settings.redis_url, why);
+	    bus_tls_check(settings.redis_url, rpc_links.insecure, why) &&
+	    db_url_check("database_url", settings.database_url,
+	    rpc_links.insecure, why) &&
+	    db_url_check("migrate_url", settings.migrate_url,
+	    rpc_links.insecure, why);
 }
 
 void

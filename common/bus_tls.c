@@ -85,9 +85,10 @@ bus_tls_begin(struct redisContext *c, const char *host)
 #endif
 
 bool
-bus_tls_check(const char *url, char *why)
+bus_tls_check(const char *url, bool insecure, char *why)
 {
 	struct bus_address a;
+	bool local;
 	bool tls;
 
 	if (!bus_address_parse(url, &a)) {
@@ -97,8 +98,20 @@ bus_tls_check(const char *url, char *why)
 		return false;
 	}
 	tls = a.tls;
+	local = tls_host_is_local(a.host);
 	bus_address_fini(&a);
-	return !tls || load(why);
+	if (tls) {
+		return load(why);
+	}
+	if (!local && !insecure) {
+		snprintf(why, TLS_WHY_LEN, "setting redis_url: a plain link "
+		    "beyond this machine lets who is on the way forge events: "
+		    "write rediss://, or let stunnel encrypt (see docs/tls.md), "
+		    "or, on a network that is closed by other means, "
+		    "insecure_links = on");
+		return false;
+	}
+	return true;
 }
 
 void

@@ -39,9 +39,10 @@ extern struct bus_tls_settings bus_tls;
 	{ "redis_tls_key", CONFIG_TEXT, &bus_tls.key, "", 0, 0, 0, \
 	    "file of that certificate's key" }
 
-/* Looks at a redis_url and, for rediss://, at the files. False: `why`
- * (TLS_WHY_LEN) names setting and remedy. */
-MUST_CHECK bool bus_tls_check(const char *url, char *why);
+/* Looks at a redis_url and, for rediss://, at the files; redis:// beyond this
+ * machine is good only if `insecure`. False: `why` (TLS_WHY_LEN) names setting
+ * and remedy. */
+MUST_CHECK bool bus_tls_check(const char *url, bool insecure, char *why);
 /* Reads the files again: later connections use them. */
 void bus_tls_reload(void);
 /* Begins the handshake on a connection that was just asked for; the server's

@@ -48,8 +48,8 @@ extern struct rpc_link_settings rpc_links;
 	    "file of the certificate's key, without pass phrase, closed to " \
 	    "other accounts" }, \
 	{ "insecure_links", CONFIG_BOOL, &rpc_links.insecure, "off", 0, 0, 0, \
-	    "allow tcp:// addresses beyond this machine: whoever reaches " \
-	    "them may act for any user" }
+	    "allow links beyond this machine without TLS, to processes, " \
+	    "Redis and PostgreSQL: who is on the way may act for any user" }
 
 /* A row of those that listen. */
 #define RPC_LISTEN_ROWS \

@@ -224,14 +224,20 @@ static bool
 is_local(const char *url)
 {
 	const char *host;
+	char *name;
+	bool local;
 
 	if (strncmp(url, TCP_SCHEME, strlen(TCP_SCHEME)) != 0) {
 		return !rpc_is_tls(url);
 	}
 	host = host_of(url);
-	return strncmp(host, "127.", 4) == 0 ||
-	    strncmp(host, "[::1]:", 6) == 0 ||
-	    strncmp(host, "localhost:", 10) == 0;
+	if (strncmp(host, "[::1]:", 6) == 0) {
+		return true;
+	}
+	name = mem_strndup(host, (size_t)(strrchr(host, ':') - host));
+	local = *name != '\0' && tls_host_is_local(name);
+	free(name);
+	return local;
 }
 
 static bool

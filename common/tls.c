@@ -266,6 +266,14 @@ tls_expect_host(struct ssl_st *ssl, const char *host)
 	    SSL_set_tlsext_host_name(ssl, host) == 1;
 }
 
+bool
+tls_host_is_local(const char *host)
+{
+	return host == NULL || *host == '\0' || *host == '/' || *host == '@' ||
+	    strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 ||
+	    strcmp(host, "localhost") == 0;
+}
+
 int64_t
 tls_not_after(const struct ssl_ctx_st *ctx)
 {

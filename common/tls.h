@@ -54,6 +54,10 @@ MUST_CHECK struct ssl_ctx_st *tls_context_new(const struct tls_files *files,
  * `host`, a name or an address. */
 MUST_CHECK bool tls_expect_host(struct ssl_st *ssl, const char *host);
 
+/* Whether none but this machine is on the way to `host`: a loopback address,
+ * localhost, the path of a socket, or nothing. */
+bool tls_host_is_local(const char *host);
+
 /* When the context's own certificate ends, in seconds of Unix time. */
 int64_t tls_not_after(const struct ssl_ctx_st *ctx);
 

@@ -133,7 +133,8 @@ app_check(char *why)
 	};
 
 	return rpc_links_check("gateway", addresses, why) &&
-	    bus_tls_check(settings.redis_url, why) && tls_port_check(why);
+	    bus_tls_check(settings.redis_url, rpc_links.insecure, why) &&
+	    tls_port_check(why);
 }
 
 bool

@@ -187,7 +187,7 @@ check(char *why)
 	};
 
 	return rpc_links_check("presenced", addresses, why) &&
-	    bus_tls_check(p.redis_url, why);
+	    bus_tls_check(p.redis_url, rpc_links.insecure, why);
 }
 
 static void
