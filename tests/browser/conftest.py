@@ -25,9 +25,9 @@ def browsers(world, shared_stack):
 
 
 @pytest.fixture
-def person(browsers):
+def person(browsers, new_stack):
     """person(gateway): somebody at a browser of their own. No page may have logged
-    an error at the end."""
+    an error at the end, which comes before that of the stack it speaks to."""
     people = []
 
     def sit_down(gateway, phone=False):

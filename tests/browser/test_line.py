@@ -3,9 +3,14 @@
 SPDX-License-Identifier: MIT
 """
 
+import pytest
 from selenium.webdriver.common.keys import Keys
 
 from support.client import Session, private_chat, register
+from support.process import poll
+from support.scene import pipeline
+
+FRAMES = "parley_gateway_frames_in_total"
 
 
 async def two(person, stack, **options):
@@ -48,13 +53,14 @@ async def test_what_was_written_offline_leaves_when_the_line_is_back(person,
     assert heard(ben, chat_id) == ann.texts()
 
 
-async def test_a_killed_gateway_costs_nothing(person, new_stack):
+@pytest.mark.parametrize("end", ["kill", "terminate"])
+async def test_a_gateway_that_restarts_costs_nothing(person, new_stack, end):
     stack = new_stack(gateways=2, settings={"gateway": {"heartbeat": "500ms"}})
     ann, ben, chat_id = await two(person, stack)
     ann.write("before it is killed")
     ann.reached("delivered")
     ann.line_errors_expected = True
-    stack.gateways[0].kill()
+    getattr(stack.gateways[0], end)()
     ann.find("#banner")
     ann.write("while it is dead")
     ann.reached("delivered", "sending")
@@ -95,20 +101,39 @@ async def test_an_answer_lost_with_the_line_makes_no_second_message(person,
     stack = new_stack()
     ann, ben, chat_id = await two(person, stack)
     ann.line_errors_expected = True
-    # The frame waits in the gateway's socket while the line goes away.
-    stack.gateways[0].pause()
+    # The message is on its way to a chatd while the line goes away.
+    gateway = stack.gateways[0]
+    frames = gateway.metric(FRAMES)
+    stack.chatds[0].pause()
     ann.js("document.getElementById('text').value = arguments[0];"
            "document.getElementById('composer').requestSubmit()",
            "stored, but the answer is lost")
+    poll(lambda: gateway.metric(FRAMES) > frames, "frame at the gateway")
     ann.browser.offline()
     ann.find("#banner")
-    stack.gateways[0].resume()
+    stack.chatds[0].resume()
     await ben.until(lambda: heard(ben, chat_id), "the message")
     ann.reached("sending")
     ann.browser.online()
     ann.reached("delivered")
     ann.shows("stored, but the answer is lost")
     assert stack.sql("SELECT count(*) FROM messages") == [(1,)]
+
+
+async def test_all_that_was_missed_comes_page_by_page(person, stack):
+    """More than one page of a sync, and more than the page keeps."""
+    ann, ben, chat_id = await two(person, stack)
+    await ben.say(chat_id, "the last before the gap")
+    ann.shows("the last before the gap")
+    ann.line_errors_expected = True
+    ann.browser.offline()
+    ann.find("#banner")
+    await pipeline(ben, chat_id, [f"missed message {i}" for i in range(620)])
+    ann.browser.online()
+    ann.until(lambda: ann.texts()[-1:] == ["missed message 619"], "not all came")
+    seqs = ann.js("return [...document.querySelectorAll('#messages [data-seq]')]"
+                  ".map(e => +e.dataset.seq)")
+    assert seqs == list(range(seqs[0], 622))
 
 
 async def test_two_tabs_send_each_message_once(person, stack):
@@ -142,6 +167,20 @@ async def test_a_service_that_is_away_is_waited_for(person, new_stack):
     ann.reached("delivered")
     await ben.until(lambda: heard(ben, chat_id), "the message")
     assert heard(ben, chat_id) == ["while the service is away"]
+
+
+async def test_a_limit_of_the_server_delays_and_keeps_the_order(person,
+                                                                new_stack):
+    stack = new_stack(settings={"gateway": {"rate_sends": "4/s burst 2"}})
+    ann, ben, chat_id = await two(person, stack)
+    texts = [f"as fast as one types, {i}" for i in range(6)]
+    for text in texts:
+        ann.js("document.getElementById('text').value = arguments[0];"
+               "document.getElementById('composer').requestSubmit()", text)
+    ann.reached(*["delivered"] * 6)
+    ann.shows(*texts)
+    await ben.until(lambda: len(heard(ben, chat_id)) == 6, "all six")
+    assert heard(ben, chat_id) == texts
 
 
 async def test_the_page_stands_before_the_line_does(person, new_stack):

@@ -25,7 +25,8 @@ FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic",
          "--disable-dev-shm-usage", "--window-size=1180,860",
          "--disable-renderer-backgrounding", "--lang=en-GB",
          "--disable-background-timer-throttling", "--mute-audio",
-         "--force-color-profile=srgb", "--hide-scrollbars")
+         "--force-color-profile=srgb", "--hide-scrollbars",
+         "--disable-lcd-text")
 SECONDS = 20 * PATIENCE
 # The browser itself reports lost connections and refused requests as errors.
 OF_THE_LINE = ("WebSocket connection to", "net::ERR_", "Failed to load resource")
@@ -74,7 +75,8 @@ class Browser:
 
     def be_dark(self):
         self.cdp("Emulation.setEmulatedMedia", features=[
-            {"name": "prefers-color-scheme", "value": "dark"}])
+            {"name": "prefers-color-scheme", "value": "dark"},
+            {"name": "prefers-reduced-motion", "value": "reduce"}])
 
     def offline(self):
         self.cdp("Network.enable")

@@ -14,6 +14,7 @@ const MISSED_MAX = 1000; // beyond, a chat begins anew instead of catching up
 const HOLE_MS = 1500; // a delayed message gets so long to come by itself
 const RECHECK_MS = 400;
 const TYPING_EVERY_MS = 3_000;
+const ASKED_MAX = 40; // contacts whose presence is asked for at once
 
 export class Session {
   #loading = new Set(); // "chat id:direction" of pages on their way
@@ -254,6 +255,24 @@ export class Session {
     }
     this.store.touch('messages');
     this.read();
+  }
+
+  /* A list of contacts does not tell who is online: those of whom nothing is
+   * known yet are asked for one by one, as many as one sees. */
+  async loadContacts() {
+    const { store, client } = this;
+    await client.ask('get_contacts');
+    const unknown = [...store.contacts.keys()].filter((id) => !store.online.has(id));
+    for (const id of unknown.slice(0, ASKED_MAX)) {
+      const { person_info: person } = await client.ask('get_person_info', { person_id: id });
+      if (person) {
+        store.online.set(id, {
+          is_online: person.status === 'Online',
+          last_seen_at: person.last_seen_at,
+        });
+        store.touch('people');
+      }
+    }
   }
 
   /* Returns the chat's id. */

@@ -83,9 +83,7 @@ export class Timeline {
     if (joined && message.seq >= this.first &&
         (follow || this.messages.length < LIMIT || message.seq <= this.last)) {
       this.#insert(message);
-      if (follow) {
-        this.#trim('new');
-      }
+      this.#trim(follow ? 'new' : 'old');
     } else if (this.messages.length === 0) {
       this.#insert(message);
     }

@@ -122,7 +122,7 @@ export function startAuth(onToken) {
   picture = pictureField($('auth-picture'), $('auth-picture-file'), (fault) => {
     $('auth-error').textContent = fault ?? '';
   });
-  choose = tabs([$('tab-login'), $('tab-register')], form,
+  choose = tabs([$('tab-login'), $('tab-register')], $('auth-panel'),
     (tab) => setRegistering(tab === $('tab-register')));
   form.addEventListener('input', (event) => clearFault(event.target));
   form.addEventListener('submit', (event) => {

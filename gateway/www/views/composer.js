@@ -57,7 +57,7 @@ export class Composer {
 
   focus() {
     // A phone would raise its keyboard over what is to be read.
-    if (matchMedia('(hover: hover)').matches) {
+    if (!matchMedia('(pointer: coarse)').matches) {
       $('text').focus();
     }
   }

@@ -47,7 +47,7 @@ export class Sidebar {
   #show(what) {
     this.#showing = what;
     if (what === 'contacts') {
-      this.#session.client.ask('get_contacts').catch(say);
+      this.#session.loadContacts().catch(say);
     }
     this.draw();
   }
@@ -87,9 +87,10 @@ export class Sidebar {
       event.preventDefault();
       const next = at + (event.key === 'ArrowDown' ? 1 : -1);
       (next < 0 ? $('search') : rows[Math.min(next, rows.length - 1)])?.focus();
-    } else if (event.key === 'Escape' && $('search').value) {
+    } else if (event.key === 'Escape') {
       event.stopPropagation();
       this.#endSearch();
+      $(this.#session.store.openId ? 'text' : 'search').focus();
     } else if (event.key === 'Enter' && event.target === $('search')) {
       event.preventDefault();
       rows[0]?.click();
