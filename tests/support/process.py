@@ -14,6 +14,7 @@ import socket
 import subprocess
 import time
 
+from . import hygiene
 from .client import DEADLINE
 
 STOP_SECONDS = DEADLINE * 1.5
@@ -112,6 +113,7 @@ class Process:
 
     def kill(self):
         """kill -9."""
+        hygiene.note_command_lines(self.name, self.pid)
         self.child.send_signal(signal.SIGKILL)
         self.child.wait(DEADLINE)
         self.child = None
@@ -143,6 +145,7 @@ class Process:
 
     def begin_terminate(self, how=signal.SIGTERM):
         if self.child is not None:
+            hygiene.note_command_lines(self.name, self.pid)
             self.child.send_signal(how)
             # Not to who is awake: it would take away the SIGSTOP by which a
             # leak checker holds its own threads, and leave it waiting for ever.

@@ -112,7 +112,9 @@ class World:
         if self.postgres is not None:
             self.postgres.stop()
             faults = self.faults_of([self.postgres])
-        if not self.faulty and not os.environ.get("PARLEY_TEST_KEEP"):
+        faults += hygiene.sweep(self.directory)
+        faults += hygiene.faults_in_command_lines()
+        if not self.faulty and not faults and not os.environ.get("PARLEY_TEST_KEEP"):
             shutil.rmtree(self.directory, ignore_errors=True)
         return faults
 
@@ -237,6 +239,10 @@ class Stack:
         secrets = self.store_urls(name)
         secrets.update(self.secrets.get(kind, {}))
         secrets.update(self.secrets.get(name, {}))
+        for value in secrets.values():
+            # The passwords within URLs are noted by who made them.
+            if len(str(value)) >= 8 and not re.search("[:=]", str(value)):
+                hygiene.secret(str(value))
         maker = Gateway if kind == "gateway" else Daemon
         (self.directory / "media").mkdir(exist_ok=True)
         process = maker(name, program(kind), settings, secrets,
