@@ -5,9 +5,9 @@
  *   login:    account -> verify -> insert token -> 200
  *
  * Which of a login's two halves was wrong is never told, and takes no different
- * time: an unknown username is verified as well, against nobody's hash. How often
- * one may be wrong is login_guard's business. The envelope's session is the
- * client's address here.
+ * time: an unknown username is verified as well, against nobody's hash. How
+ * often one may be wrong is login_guard's business. The envelope's session is
+ * the client's address here.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -9,8 +9,8 @@
  *     strangers alone.
  *
  * A try is counted before its password is looked at, and given back if it was
- * right, so that tries at the same time count as well. Names are counted whether
- * they exist or not. Everything is in this process's memory, in bounded tables:
+ * right, so that tries at the same time count as well. Names are counted
+ * whether they exist or not. Everything is in this process's memory, in bounded tables:
  * gateways bring all tries at a name to the same chatd as long as it lives; a
  * restart forgets. Main thread.
  *

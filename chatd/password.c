@@ -1,8 +1,8 @@
 /*
- * The password pool. A job is in its address's line or with a worker; a worker's
- * thread sees nothing but its job. Where no account exists, the password is
- * verified against a hash made at start that nobody's password fits, so that
- * the time taken tells nothing.
+ * The password pool. A job is in its address's line or with a worker; a
+ * worker's thread sees nothing but its job. Where no account exists, the
+ * password is verified against a hash made at start that nobody's password
+ * fits, so that the time taken tells nothing.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -48,8 +48,8 @@ void passwords_free(struct passwords **p);
 /* Jobs waiting or running. */
 size_t passwords_pending(const struct passwords *p);
 
-/* For the client at `address`. ERR_OVERLOADED: refused, no callback. The password
- * is copied and wiped. */
+/* For the client at `address`. ERR_OVERLOADED: refused, no callback. The
+ * password is copied and wiped. */
 MUST_CHECK enum err password_hash(struct passwords *p,
     const struct uuid *address, struct text password, uint64_t deadline_ms,
     password_fn *fn, void *arg);

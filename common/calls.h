@@ -45,7 +45,8 @@
  * the same but with this value as frame.seq, for the next part.
  * HTTP calls: JSON in, JSON out, status by err.def's HTTP column (a successful
  * register is 201). frame.user is whom the Bearer token names, frame.chat the
- * chat of the path.
+ * chat of the path. Of register and login frame.session is the client's address
+ * (address_site); a reply ERR_RATE_LIMITED has in seq the ms to wait.
  *
  * SPDX-License-Identifier: MIT
  */

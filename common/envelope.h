@@ -39,7 +39,7 @@ struct frame {
 	uint64_t trace;         /* the request id in all logs */
 	uint64_t seq;           /* meaning by kind, see calls.h */
 	struct uuid user;       /* stamped by the gateway */
-	struct uuid session;    /* one WebSocket connection */
+	struct uuid session;    /* one WebSocket connection; see calls.h */
 	struct uuid token;      /* the token's row id, not the secret */
 	struct uuid chat;
 	const uint8_t *body;    /* borrowed */

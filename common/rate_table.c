@@ -1,6 +1,6 @@
 /*
- * A map to the entries and a list of those that nobody holds. Each entry that is
- * made takes up to LOOKS old ones that owe nothing with it, so that the table
+ * A map to the entries and a list of those that nobody holds. Each entry that
+ * is made takes up to LOOKS old ones that owe nothing with it, so that the table
  * shrinks again without a timer.
  *
  * SPDX-License-Identifier: MIT

@@ -3,11 +3,11 @@
  * bounded memory.
  *
  * An entry that somebody holds (rate_table_hold) stays. All others are kept in
- * the order of their last use, `max` of them at most. The rule at the bound: one
- * whose buckets owe nothing goes first, looked for among the oldest; if there is
- * none, the oldest goes, and is counted as forgotten. So a flood of keys costs
- * no memory and shuts nobody out; what it gains is that the oldest of `max`
- * debts is forgiven.
+ * the order of their last use, `max` of them at most. The rule at the bound:
+ * one whose buckets owe nothing goes first, looked for among the oldest; if
+ * there is none, the oldest goes, and is counted as forgotten. So a flood of
+ * keys costs no memory and shuts nobody out; what it gains is that the oldest
+ * of `max` debts is forgiven.
  *
  * Main thread. Time as in rate.h.
  *

@@ -132,7 +132,8 @@ app_check(char *why)
 		{ NULL, NULL },
 	};
 
-	return rpc_links_check("gateway", addresses, why) &&
+	return remote_check(why) &&
+	    rpc_links_check("gateway", addresses, why) &&
 	    bus_tls_check(settings.redis_url, rpc_links.insecure, why) &&
 	    tls_port_check(why);
 }
@@ -147,9 +148,6 @@ app_init(uv_loop_t *loop)
 	daemon_need("redis", false);
 	stats_init();
 	gw->trusted = remote_read_trusted();
-	if (gw->trusted == NULL) {
-		return false;
-	}
 	gw->limits = limits_new(gw);
 	gw->conns = conns_new(gw);
 	gw->fanout = fanout_new(gw);

@@ -1,5 +1,5 @@
 /*
- * The life of a request. The bounds: JSON bodies HTTP_JSON_MAX, forms by their
+ * The life of a request. The bounds: JSON bodies by body_max, forms by their
  * file (and as many at a time as media_upload.h allows), a body must be complete
  * within BODY_TIME_MS or FILE_TIME_MS, and a body that is no longer wanted is
  * read for DROP_TIME_MS at most. Idle sockets are the library's business (timeout_secs,
@@ -190,7 +190,7 @@ accept_body(struct http *h)
 	if (http_form_wanted(h)) {
 		return http_form_begin(h);
 	}
-	if (h->body_len > HTTP_JSON_MAX) {
+	if (h->body_len > (uint64_t)settings.body_max) {
 		http_answer_error(h, 413, "Request too large");
 		return false;
 	}
@@ -366,7 +366,7 @@ http_body(struct http *h, const void *data, size_t len)
 		return -1;
 	}
 	if (h->route == NULL || h->route->body == BODY_NONE) {
-		return h->received > HTTP_JSON_MAX ? -1 : 0;
+		return h->received > (uint64_t)settings.body_max ? -1 : 0;
 	}
 	if (h->form == NULL) {
 		buf_put(&h->body, data, len);

@@ -1,8 +1,9 @@
 /*
  * /api/health, /api/login, /api/register: JSON in, JSON out; chatd decides. A
  * registration may come as a form with a picture, which is stored first and
- * removed again if chatd refuses. Both go to the chatd of the name they are about,
- * which counts what failed there, and take the client's address with them.
+ * removed again if chatd refuses. Both go to the chatd of the name they are
+ * about, which counts what failed there, and take the client's address with
+ * them.
  *
  * SPDX-License-Identifier: MIT
  */

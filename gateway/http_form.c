@@ -12,6 +12,7 @@
 #include "gateway/http.h"
 #include "gateway/media_upload.h"
 #include "gateway/routes.h"
+#include "gateway/settings.h"
 
 static const char *const register_texts[] = {
 	"username",
@@ -66,7 +67,8 @@ http_form_begin(struct http *h)
 {
 	const struct form_file file = {
 		.name = is_picture(h) ? "avatar" : "file",
-		.max = is_picture(h) ? HTTP_PICTURE_MAX : HTTP_FILE_MAX,
+		.max = (size_t)(is_picture(h) ? settings.avatar_max
+		    : settings.file_max),
 		.data = on_file_data,
 		.arg = h,
 	};

@@ -1,6 +1,6 @@
 /*
- * The summary names the address last refused, as a place to begin looking; which
- * others there were, the counters cannot tell either.
+ * The summary names the address last refused, as a place to begin looking;
+ * which others there were, the counters cannot tell either.
  *
  * SPDX-License-Identifier: MIT
  */

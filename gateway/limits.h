@@ -43,7 +43,7 @@ enum refused_connection {
 	REFUSED_CONNECTIONS,   /* address_connections_max */
 	REFUSED_HANDSHAKES,    /* address_handshakes_max */
 	REFUSED_TOTAL,         /* more sockets than the process should have */
-	REFUSED_PROXY,         /* no proper PROXY header, or too many that wait */
+	REFUSED_PROXY,         /* no proper PROXY header, or too many wait */
 	REFUSED_CONNECTION_COUNT,
 };
 
@@ -78,7 +78,7 @@ MUST_CHECK int64_t limits_address(struct limits *l, const struct address *a,
 void limits_address_give_back(struct limits *l, const struct address *a,
     enum caller_limit kind);
 
-/* Counts one connection that was refused; told: the client hears why. */
+/* Counts one connection that was refused. */
 void limits_refused(struct limits *l, enum refused_connection why,
     const struct address *a);
 

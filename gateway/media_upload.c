@@ -24,7 +24,6 @@
 #include "gateway/settings.h"
 #include "gateway/stats.h"
 
-#define UPLOADS_MAX 64
 /* So much is written at once, and may wait meanwhile. */
 #define PIECE_MAX (128u * 1024)
 
@@ -213,7 +212,7 @@ media_upload_begin(struct http *h)
 	char id[UUID_TEXT_LEN + 1];
 	struct upload *u;
 
-	if (m->uploads >= UPLOADS_MAX) {
+	if (m->uploads >= (size_t)settings.uploads_max) {
 		return false;
 	}
 	m->uploads++;

@@ -5,7 +5,7 @@
  *       `- refused, broken off, disk full: the temporary file is removed
  *
  * Bytes are written by a worker thread while the next ones arrive; what waits
- * is bounded by pausing the socket. At most UPLOADS_MAX at a time. An upload
+ * is bounded by pausing the socket. At most uploads_max at a time. An upload
  * outlives its request only while there is something to write or to remove.
  * Main thread.
  *

@@ -6,10 +6,12 @@
  */
 #include "gateway/remote.h"
 
+#include <assert.h>
 #include <libwebsockets.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-#include "common/log.h"
+#include "common/daemon.h"
 #include "common/mem.h"
 #include "gateway/gateway.h"
 #include "gateway/http.h"
@@ -29,18 +31,30 @@ struct remote {
 	const char *refused;     /* fixed text */
 };
 
+bool
+remote_check(char *why)
+{
+	char *bad = NULL;
+	struct nets *n = nets_new(settings.trusted_proxies, &bad);
+
+	if (n == NULL) {
+		snprintf(why, DAEMON_WHY_LEN, "setting trusted_proxies: "
+		    "\"%.100s\" is no address and no network: write such as "
+		    "192.0.2.1 or 10.0.0.0/8, comma-separated", bad);
+		free(bad);
+		return false;
+	}
+	nets_free(&n);
+	return true;
+}
+
 struct nets *
 remote_read_trusted(void)
 {
 	char *bad = NULL;
 	struct nets *n = nets_new(settings.trusted_proxies, &bad);
 
-	if (n == NULL) {
-		log_error("bad_network", "setting=trusted_proxies value=\"%s\" "
-		    "remedy=\"give addresses or networks such as "
-		    "10.0.0.0/8, comma-separated\"", bad);
-		free(bad);
-	}
+	assert(n != NULL);
 	return n;
 }
 

@@ -1,6 +1,6 @@
 /*
- * remote: who is at the other end of a client socket, from accept to its end: the
- * address, whether it is a proxy that speaks for others, and the counts per
+ * remote: who is at the other end of a client socket, from accept to its end:
+ * the address, whether it is a proxy that speaks for others, and the counts per
  * address that decide whether the socket is served.
  *
  *   accept -> [PROXY header, proxied.c] -> remote_new -> ... -> remote_free
@@ -26,12 +26,15 @@ struct gateway;
 struct lws;
 struct remote;
 
-/* The list of trusted_proxies. NULL (and a log_error) when it cannot be read. */
-MUST_CHECK struct nets *remote_read_trusted(void);
+/* Whether trusted_proxies can be read; else `why` (DAEMON_WHY_LEN) says what
+ * cannot. */
+MUST_CHECK bool remote_check(char *why);
+/* Its list; after remote_check. */
+struct nets *remote_read_trusted(void);
 
 /* `sockets` are open now. NULL: beyond all limits. */
-MUST_CHECK struct remote *remote_new(struct gateway *gw, const struct address *a,
-    size_t sockets);
+MUST_CHECK struct remote *remote_new(struct gateway *gw,
+    const struct address *a, size_t sockets);
 /* NULL is fine. */
 void remote_free(struct remote **p);
 

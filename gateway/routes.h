@@ -14,15 +14,12 @@
 
 enum body_kind {
 	BODY_NONE,
-	BODY_JSON,          /* bounded by HTTP_JSON_MAX */
+	BODY_JSON,          /* bounded by body_max */
 	BODY_JSON_OR_FORM,  /* the same, or a form with a picture */
 	BODY_PICTURE,       /* multipart/form-data with `avatar` */
 	BODY_FILE,          /* multipart/form-data with `file` */
 };
 
-#define HTTP_JSON_MAX (64u * 1024)
-#define HTTP_PICTURE_MAX (2u * 1024 * 1024)
-#define HTTP_FILE_MAX (20u * 1024 * 1024)
 /* A form: its texts and what stands around the file. */
 #define HTTP_FORM_MORE (128u * 1024)
 

@@ -37,6 +37,10 @@ struct settings {
 	int64_t ping_timeout;
 	int64_t request_timeout;
 	int64_t message_max;
+	int64_t body_max;
+	int64_t avatar_max;
+	int64_t file_max;
+	int64_t uploads_max;
 	int64_t connections_max;
 	int64_t frames_queued_max;
 	int64_t outbox_max;

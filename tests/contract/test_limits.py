@@ -33,7 +33,8 @@ LIMITED = {
                   "rate_searches": f"{RARE} burst 3",
                   "rate_typing": f"{RARE} burst 2",
                   "rate_uploads": f"{RARE} burst 3",
-                  "rate_upload_bytes": "1k/d burst 8k"},
+                  "rate_upload_bytes": "1k/d burst 8k",
+                  "body_max": "2k", "avatar_max": "3k", "file_max": "6k"},
     "gateway-3": {"rate_address_registrations": f"{RARE} burst 2",
                   "rate_address_logins": f"{RARE} burst 8",
                   "rate_address_login_failures": f"{RARE} burst 4",
@@ -247,6 +248,24 @@ def test_uploads_are_limited_in_number_and_in_bytes(limited):
     assert_limited(upload(gateway, large.token, 5000))
     assert refused(gateway, "uploads") == 2
     assert refused(gateway, "upload_bytes") == 1
+
+
+def test_bodies_are_bounded_by_their_settings(limited):
+    gateway = limited.gateways[USERS]
+    bearer = {"Authorization": "Bearer " + account(limited).token}
+
+    def body(size):
+        return json.dumps({"username": "x" * size, "password": PASSWORD})
+    assert http_request(gateway, "POST", "/api/login",
+                        body(1500)).status == 401
+    assert http_request(gateway, "POST", "/api/login",
+                        body(2100)).status == 413
+    assert upload(gateway, account(limited).token, 6144).status == 200
+    assert upload(gateway, account(limited).token, 6145).status == 413
+    answer = http_form(gateway, "/api/users/me/avatar", {
+        "avatar": ("a.png", "image/png", b"x" * 3073)}, headers=bearer)
+    assert answer.status == 400
+    assert answer.json == {"error": "Avatar too large"}
 
 
 # ---- addresses ----------------------------------------------------------------

@@ -54,6 +54,16 @@ def test_check_config_tells_good_from_bad(kind):
     assert "log" in err and "level" in err
 
 
+def test_check_config_reads_the_networks_of_proxies():
+    status, _, err = run("gateway", "--check-config", env=SECRETS)
+    assert status == 0, err
+    status, _, err = run("gateway", "--check-config", "--trusted-proxies="
+                         "10.0.0.0/8, ::1, 10.0.0.0/33", env=SECRETS)
+    assert status == 2
+    assert "trusted_proxies" in err and '"10.0.0.0/33"' in err
+    assert len(err.strip().splitlines()) == 1
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("flags, words", [
     (["--no-such-setting=1"], "no-such-setting"),
