@@ -48,6 +48,9 @@ struct rpc_client_conf {
 	size_t pending_max;    /* calls waiting or in flight; beyond: refused */
 	/* A peer came up, or the last one went down. May be NULL. */
 	void (*on_change)(void *arg, bool any_up);
+	/* A peer that was up is gone, and had not said that it ends: it was
+	 * killed, or the link was cut. May be NULL. */
+	void (*on_lost)(void *arg);
 	/* At start every peer that answered spoke another version: the process
 	 * should end. May be NULL. */
 	void (*on_version_mismatch)(void *arg);

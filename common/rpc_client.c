@@ -128,8 +128,12 @@ take_pipe(struct rpc_client *c, struct rpc_post *post)
 {
 	struct peer *p = peer_of_pipe_post(post);
 	bool was_up = p->state == PEER_UP;
+	bool going = p->state == PEER_GOING;
 
 	if (peer_take_pipe(p, post)) {
+		bool lost = p->served && !going;
+
+		p->served = false;
 		if (was_up) {
 			log_warn("peer_down", "service=%s addr=%s", c->service,
 			    p->url);
@@ -138,6 +142,9 @@ take_pipe(struct rpc_client *c, struct rpc_post *post)
 			peer_abort(p);
 		}
 		calls_requeue(c, p);
+		if (lost && p->wanted && c->conf.on_lost != NULL) {
+			c->conf.on_lost(c->conf.arg);
+		}
 	} else if (p->state == PEER_HELLO && p->open) {
 		peer_send_hello(p, RPC_HELLO_TIMEOUT_MS);
 	}
@@ -208,6 +215,12 @@ on_tick(uv_timer_t *timer)
 			busy = true;
 			if (!p->hello_busy && now >= p->hello_next_ms) {
 				peer_send_hello(p, RPC_HELLO_TIMEOUT_MS);
+			}
+		}
+		if (p->open && p->pipes == 0) {
+			busy = true;
+			if (peer_must_redial(p, now)) {
+				peer_redial(p);
 			}
 		}
 		if (!p->open && p->slots_len > 0) {

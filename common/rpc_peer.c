@@ -136,8 +136,36 @@ slots_open(struct peer *p)
 	return rv == 0 ? slot_open(p, SLOT_GOING, 0) : rv;
 }
 
+/* A dialler for the address. It is not started. */
 static int
-socket_open(struct peer *p, const char *host)
+dialer_open(struct peer *p)
+{
+	int rv = nng_dialer_create(&p->dialer, p->socket, p->url);
+
+	if (rv != 0) {
+		return rv;
+	}
+	if (p->host != NULL) {
+		/* A host that vanished without a word is noticed. */
+		(void)nng_dialer_set_bool(p->dialer, NNG_OPT_TCP_KEEPALIVE,
+		    true);
+	}
+	if (rpc_is_tls(p->url)) {
+		return rpc_tls_protect_dialer(p->dialer, p->service, p->host);
+	}
+	return 0;
+}
+
+static int
+dialer_start(struct peer *p)
+{
+	p->redial_at_ms = clock_mono_ms() + (p->host == NULL ?
+	    RPC_REDIAL_IPC_MS : RPC_REDIAL_MS);
+	return nng_dialer_start(p->dialer, NNG_FLAG_NONBLOCK);
+}
+
+static int
+socket_open(struct peer *p)
 {
 	int rv = nng_req0_open(&p->socket);
 
@@ -155,19 +183,30 @@ socket_open(struct peer *p, const char *host)
 	(void)nng_socket_set_ms(p->socket, NNG_OPT_RECONNMAXT, 500);
 	(void)nng_pipe_notify(p->socket, NNG_PIPE_EV_ADD_POST, on_pipe, p);
 	(void)nng_pipe_notify(p->socket, NNG_PIPE_EV_REM_POST, on_pipe, p);
-	rv = nng_dialer_create(&p->dialer, p->socket, p->url);
+	return dialer_open(p);
+}
+
+bool
+peer_must_redial(const struct peer *p, uint64_t now)
+{
+	return p->open && p->pipes == 0 && now >= p->redial_at_ms;
+}
+
+void
+peer_redial(struct peer *p)
+{
+	int rv;
+
+	(void)nng_dialer_close(p->dialer);
+	rv = dialer_open(p);
+	if (rv == 0) {
+		rv = dialer_start(p);
+	}
 	if (rv != 0) {
-		return rv;
+		log_warn("peer_redial_failed", "service=%s addr=%s "
+		    "reason=\"%s\"", p->service, p->url, nng_strerror(rv));
+		p->redial_at_ms = clock_mono_ms() + RPC_REDIAL_MS;
 	}
-	if (host != NULL) {
-		/* A host that vanished without a word is noticed. */
-		(void)nng_dialer_set_bool(p->dialer, NNG_OPT_TCP_KEEPALIVE,
-		    true);
-	}
-	if (rpc_is_tls(p->url)) {
-		return rpc_tls_protect_dialer(p->dialer, p->service, host);
-	}
-	return 0;
 }
 
 struct peer *
@@ -180,18 +219,19 @@ peer_new(const char *service, const char *url, const char *host,
 	p->inbox = inbox;
 	p->service = service;
 	p->url = mem_strdup(url);
+	p->host = host != NULL ? mem_strdup(host) : NULL;
 	p->url_hash = stable_hash(url);
 	p->wanted = true;
 	for (int lane = 0; lane < LANE_COUNT; lane++) {
 		list_init(&p->idle[lane]);
 		list_init(&p->queue[lane]);
 	}
-	*nng_error_r = socket_open(p, host);
+	*nng_error_r = socket_open(p);
 	if (*nng_error_r == 0) {
 		*nng_error_r = slots_open(p);
 	}
 	if (*nng_error_r == 0) {
-		*nng_error_r = nng_dialer_start(p->dialer, NNG_FLAG_NONBLOCK);
+		*nng_error_r = dialer_start(p);
 	}
 	if (*nng_error_r != 0) {
 		peer_free(&p);
@@ -265,6 +305,7 @@ peer_free(struct peer **pp)
 	peer_shrink(p);
 	handoff_take(&p->handoff);
 	free(p->url);
+	free(p->host);
 	free(p);
 	*pp = NULL;
 }
@@ -411,6 +452,7 @@ peer_take_hello(struct slot *s)
 		if (p->pipes > 0 && p->state == PEER_HELLO) {
 			p->state = PEER_UP;
 			p->was_up = true;
+			p->served = true;
 		}
 	} else if (version != 0 && version != ENVELOPE_VERSION) {
 		refuse(p, version);
@@ -446,6 +488,8 @@ peer_take_pipe(struct peer *p, struct rpc_post *post)
 		return false;
 	}
 	p->state = PEER_DOWN;
+	p->redial_at_ms = clock_mono_ms() + (p->host == NULL ?
+	    RPC_REDIAL_IPC_MS : RPC_REDIAL_MS);
 	return true;
 }
 

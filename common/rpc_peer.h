@@ -87,8 +87,11 @@ struct peer {
 	bool wanted;           /* still among the addresses */
 	enum peer_state state;
 	bool was_up;
+	bool served;           /* up on the present connection */
 	nng_socket socket;
 	nng_dialer dialer;
+	char *host;            /* owned; NULL: ipc. As peer_new was given it */
+	uint64_t redial_at_ms; /* while it is down */
 	bool open;
 	int pipes;             /* connections now open (0 or 1) */
 	int64_t clock_ahead;   /* its monotonic ms minus ours */
@@ -118,6 +121,11 @@ bool peer_idle(const struct peer *p);
 /* Releases the slots of a closed peer that is idle; the rest of it stays,
  * because a last POST_PIPE may still name it. */
 void peer_shrink(struct peer *p);
+
+/* Whether it has no connection and a dialler that may be dead. */
+bool peer_must_redial(const struct peer *p, uint64_t now);
+/* Makes the dialler anew. */
+void peer_redial(struct peer *p);
 
 /* Sends a finished batch in an idle slot (taken off its list). Takes `b`'s
  * content. The slot comes back by POST_SLOT. */

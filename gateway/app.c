@@ -51,6 +51,15 @@ on_chatd_change(void *arg, bool any_up)
 }
 
 static void
+on_chatd_lost(void *arg)
+{
+	(void)arg;
+	if (gw->fanout != NULL) {
+		fanout_chatd_lost(gw->fanout);
+	}
+}
+
+static void
 on_version_mismatch(void *arg)
 {
 	/* The client has logged which peer, which version, and the remedy. */
@@ -68,6 +77,7 @@ start_calls(void)
 		.attempt_ms = ATTEMPT_MS,
 		.pending_max = PENDING_MAX,
 		.on_change = on_chatd_change,
+		.on_lost = on_chatd_lost,
 		.on_version_mismatch = on_version_mismatch,
 	};
 
@@ -79,6 +89,7 @@ start_calls(void)
 	conf.addresses = settings.presenced;
 	conf.timeout_ms = PRESENCED_TIMEOUT_MS;
 	conf.on_change = NULL;
+	conf.on_lost = NULL;
 	gw->presenced = rpc_client_new(gw->loop, &conf);
 	return gw->presenced != NULL;
 }

@@ -28,6 +28,10 @@
 
 /* Connections that catch up after a fault do so over this time. */
 #define SPREAD_MS 500
+/* What a chatd had sent to the database before its end is decided by then; and
+ * so long before its end it may have ceased to publish. */
+#define LOST_DELAY_MS 1000
+#define LOST_SINCE_MS 60000
 
 struct fan_user {
 	struct fanout *fanout;  /* borrowed */
@@ -41,6 +45,7 @@ struct fan_user {
 struct fanout {
 	struct gateway *gw;     /* borrowed */
 	struct map users;       /* owns the fan_users */
+	uv_timer_t *lost;       /* owned; freed by its close callback */
 };
 
 static double
@@ -61,6 +66,12 @@ fanout_new(struct gateway *gw)
 	return f;
 }
 
+static void
+on_timer_closed(uv_handle_t *handle)
+{
+	free(handle);
+}
+
 void
 fanout_free(struct fanout **fp)
 {
@@ -78,12 +89,18 @@ fanout_free(struct fanout **fp)
 		free(u);
 	}
 	map_fini(&f->users);
+	if (f->lost != NULL) {
+		uv_close((uv_handle_t *)f->lost, on_timer_closed);
+	}
 	free(f);
 }
 
 void
 fanout_start(struct fanout *f)
 {
+	f->lost = mem_zalloc(sizeof(*f->lost));
+	uv_timer_init(f->gw->loop, f->lost);
+	f->lost->data = f;
 	bus_subscribe(f->gw->bus, EVENT_TOPIC_GATEWAYS, NULL, NULL);
 }
 
@@ -357,4 +374,20 @@ fanout_on_subscriptions(struct fanout *f, bool up, uint64_t away_ms)
 	    (unsigned long long)away_ms);
 	catch_up_everyone(f, away_ms);
 	tokens_recheck(f->gw->tokens);
+}
+
+static void
+on_chatd_lost(uv_timer_t *timer)
+{
+	catch_up_everyone(timer->data, LOST_SINCE_MS);
+}
+
+void
+fanout_chatd_lost(struct fanout *f)
+{
+	metric_inc(stats.chatds_lost);
+	if (f->lost != NULL) {
+		log_warn("chatd_lost", "catch_up_ms=%d", LOST_SINCE_MS);
+		uv_timer_start(f->lost, on_chatd_lost, LOST_DELAY_MS, 0);
+	}
 }

@@ -42,5 +42,8 @@ size_t fanout_users(const struct fanout *f);
 void fanout_on_message(struct fanout *f, const char *topic, size_t topic_len,
     const uint8_t *data, size_t len);
 void fanout_on_subscriptions(struct fanout *f, bool up, uint64_t away_ms);
+/* A chatd was killed, or the link to it cut: it may have stored what it did not
+ * live to publish. All sessions catch up, in a moment. */
+void fanout_chatd_lost(struct fanout *f);
 
 #endif

@@ -65,6 +65,8 @@ static const struct {
 	{ &stats.catch_ups, P "catch_ups_total", "Catch-up calls to chatd" },
 	{ &stats.catch_up_failed, P "catch_ups_failed_total",
 	    "Catch-up calls without an answer" },
+	{ &stats.chatds_lost, P "chatds_lost_total",
+	    "Links to a chatd that broke without its saying that it ends" },
 	{ &stats.catch_up_changes, P "catch_up_changes_total",
 	    "Changes of groups told by catch-up" },
 	{ &stats.catch_up_messages, P "catch_up_messages_total",

@@ -31,6 +31,7 @@ struct stats {
 	struct metric *receipts_held;
 	struct metric *catch_ups;
 	struct metric *catch_up_failed;
+	struct metric *chatds_lost;
 	struct metric *catch_up_messages;
 	struct metric *catch_up_changes;
 	struct metric *marks_reported;

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -205,6 +207,46 @@ calls_wait_for_a_peer_that_starts_late(void **state)
 	}
 	assert_int_equal(o.answered + o.failed, 0);
 	node_open(&n, number);
+	turn_until(&o.answered, 1);
+	rpc_client_free(&c);
+	node_close(&n);
+}
+
+/* Accepts and hangs up amid the greeting, as a process does that is killed. */
+static int
+rude_open(int i)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	char url[96];
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	url_of(i, url, sizeof(url));
+	snprintf(to.sun_path, sizeof(to.sun_path), "%s", url + 6);
+	assert_int_equal(bind(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	assert_int_equal(listen(fd, 5), 0);
+	return fd;
+}
+
+static void
+a_peer_that_hangs_up_amid_the_greeting_is_dialled_again(void **state)
+{
+	struct node n;
+	struct outcome o = { 0 };
+	struct rpc_client *c;
+	char url[96];
+	int fd, link;
+
+	(void)state;
+	url_of(++number, url, sizeof(url));
+	fd = rude_open(number);
+	c = client_open(url, NULL, NULL);
+	link = accept(fd, NULL, NULL);
+	assert_int_equal(write(link, "\0SP", 3), 3);
+	close(link);
+	close(fd);
+	unlink(url + 6);
+	node_open(&n, number);
+	call(c, MSG_register, 8000, &o);
 	turn_until(&o.answered, 1);
 	rpc_client_free(&c);
 	node_close(&n);
@@ -553,6 +595,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    calls_wait_for_a_peer_that_starts_late, open_loop,
 		    close_loop),
+		cmocka_unit_test_setup_teardown(
+		    a_peer_that_hangs_up_amid_the_greeting_is_dialled_again,
+		    open_loop, close_loop),
 		cmocka_unit_test_setup_teardown(
 		    without_a_peer_the_deadline_answers_unavailable, open_loop,
 		    close_loop),
