@@ -145,7 +145,8 @@ take_pipe(struct rpc_client *c, struct rpc_post *post)
 		if (lost && p->wanted && c->conf.on_lost != NULL) {
 			c->conf.on_lost(c->conf.arg);
 		}
-	} else if (p->state == PEER_HELLO && p->open) {
+	}
+	if (p->state == PEER_HELLO && p->open) {
 		peer_send_hello(p, RPC_HELLO_TIMEOUT_MS);
 	}
 	client_tick_start(c);
@@ -217,7 +218,7 @@ on_tick(uv_timer_t *timer)
 				peer_send_hello(p, RPC_HELLO_TIMEOUT_MS);
 			}
 		}
-		if (p->open && p->pipes == 0) {
+		if (p->open && !p->connected) {
 			busy = true;
 			if (peer_must_redial(p, now)) {
 				peer_redial(p);

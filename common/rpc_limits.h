@@ -16,8 +16,9 @@
 #define RPC_HELLO_RETRY_MS 200
 /* A dialler that brought no connection for so long is made anew. NNG 1.5 gives
  * one up for good when the other end hangs up amid the greeting: at once by
- * ipc, where a process that is killed leaves such connections behind. */
-#define RPC_REDIAL_IPC_MS 2000
-#define RPC_REDIAL_MS 15000
+ * ipc, where a process that is killed leaves such connections behind. Less than
+ * a call waits, more than connecting takes when a packet is lost. */
+#define RPC_REDIAL_IPC_MS 1000
+#define RPC_REDIAL_MS 3500
 
 #endif

@@ -189,7 +189,7 @@ socket_open(struct peer *p)
 bool
 peer_must_redial(const struct peer *p, uint64_t now)
 {
-	return p->open && p->pipes == 0 && now >= p->redial_at_ms;
+	return p->open && !p->connected && now >= p->redial_at_ms;
 }
 
 void
@@ -449,7 +449,7 @@ peer_take_hello(struct slot *s)
 		p->clock_ahead = (int64_t)mono -
 		    (int64_t)(p->hello_sent_ms + (now - p->hello_sent_ms) / 2);
 		p->timeouts = 0;
-		if (p->pipes > 0 && p->state == PEER_HELLO) {
+		if (p->connected && p->state == PEER_HELLO) {
 			p->state = PEER_UP;
 			p->was_up = true;
 			p->served = true;
@@ -465,32 +465,44 @@ peer_of_pipe_post(struct rpc_post *post)
 	return CONTAINER_OF(post, struct pipe_note, post)->peer;
 }
 
-bool
-peer_take_pipe(struct peer *p, struct rpc_post *post)
+static bool
+pipe_came(struct peer *p, nng_pipe pipe)
 {
-	struct pipe_note *note = CONTAINER_OF(post, struct pipe_note, post);
-	bool added = note->added;
+	bool replaced = p->connected;
 
-	if (added) {
-		p->pipe = note->pipe;
-	}
-	free(note);
-	if (added) {
-		p->pipes++;
-		p->state = PEER_HELLO;
-		p->hello_next_ms = 0;
+	if (rpc_ended_take(&p->ended, nng_pipe_id(pipe))) {
 		return false;
 	}
-	if (p->pipes > 0) {
-		p->pipes--;
-	}
-	if (p->pipes > 0) {
+	p->connected = true;
+	p->pipe = pipe;
+	p->state = PEER_HELLO;
+	p->hello_next_ms = 0;
+	return replaced;
+}
+
+static bool
+pipe_went(struct peer *p, nng_pipe pipe)
+{
+	if (!p->connected || nng_pipe_id(pipe) != nng_pipe_id(p->pipe)) {
+		rpc_ended_note(&p->ended, nng_pipe_id(pipe));
 		return false;
 	}
+	p->connected = false;
 	p->state = PEER_DOWN;
 	p->redial_at_ms = clock_mono_ms() + (p->host == NULL ?
 	    RPC_REDIAL_IPC_MS : RPC_REDIAL_MS);
 	return true;
+}
+
+bool
+peer_take_pipe(struct peer *p, struct rpc_post *post)
+{
+	struct pipe_note *note = CONTAINER_OF(post, struct pipe_note, post);
+	nng_pipe pipe = note->pipe;
+	bool added = note->added;
+
+	free(note);
+	return added ? pipe_came(p, pipe) : pipe_went(p, pipe);
 }
 
 void

@@ -28,6 +28,7 @@
 #include "common/handoff.h"
 #include "common/inbox.h"
 #include "common/list.h"
+#include "common/rpc_ended.h"
 
 /* Batches a lane may have in flight at one peer. */
 #define RPC_SLOTS_MAX 16
@@ -93,13 +94,14 @@ struct peer {
 	char *host;            /* owned; NULL: ipc. As peer_new was given it */
 	uint64_t redial_at_ms; /* while it is down */
 	bool open;
-	int pipes;             /* connections now open (0 or 1) */
+	bool connected;        /* by `pipe` */
+	nng_pipe pipe;
+	struct rpc_ended ended;
 	int64_t clock_ahead;   /* its monotonic ms minus ours */
 	uint64_t hello_sent_ms;
 	uint64_t hello_next_ms; /* when to ask again */
 	bool hello_busy;
 	bool going_busy;       /* it was asked to tell its end */
-	nng_pipe pipe;         /* the last one that came */
 	struct slot *slots;    /* owned: all lanes, then hello's, going's */
 	size_t slots_len;
 	struct list idle[LANE_COUNT];
@@ -133,7 +135,8 @@ void peer_send(struct slot *s, struct buf *b, int64_t timeout_ms);
 void peer_send_hello(struct peer *p, int64_t timeout_ms);
 /* Takes hello's answer; the new state is in p->state. */
 void peer_take_hello(struct slot *s);
-/* After a POST_PIPE: the connection's new state. True when it went away. */
+/* After a POST_PIPE: the connection's new state. True when the one that was went
+ * away (another may have taken its place). */
 bool peer_take_pipe(struct peer *p, struct rpc_post *post);
 /* Asks to be told the peer's end, unless that is asked already. */
 void peer_send_going(struct peer *p);

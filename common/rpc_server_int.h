@@ -19,6 +19,7 @@
 #include "common/inbox.h"
 #include "common/list.h"
 #include "common/rpc.h"
+#include "common/rpc_ended.h"
 
 /* What was posted to the server's inbox. */
 enum server_post_kind {
@@ -74,6 +75,7 @@ struct rpc_server {
 	struct handoff pipe_handoff; /* to NNG's threads and back */
 	struct list pipes;         /* connections open */
 	size_t pipes_len;
+	struct rpc_ended ended;
 	struct work **work;        /* owned, each */
 	size_t work_len;
 	size_t work_cap;

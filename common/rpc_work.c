@@ -297,13 +297,21 @@ works_take_pipe(struct rpc_server *s, struct server_post *post)
 	struct pipe_note *note = CONTAINER_OF(post, struct pipe_note, post);
 	uint32_t pipe = note->pipe;
 
+	if (note->added && rpc_ended_take(&s->ended, (int)pipe)) {
+		free(note);
+		return;
+	}
 	if (note->added) {
 		list_push_back(&s->pipes, &note->link);
 		s->pipes_len++;
 		return;
 	}
 	free(note);
-	if (!forget_pipe(s, pipe) || s->closing) {
+	if (!forget_pipe(s, pipe)) {
+		rpc_ended_note(&s->ended, (int)pipe);
+		return;
+	}
+	if (s->closing) {
 		return;
 	}
 	LIST_FOREACH_SAFE(link, next, &s->watchers) {

@@ -34,6 +34,7 @@ class Chatter:
         self.cuts = 0
         self.place = 0
         self.stopping = False
+        self.failed = False
         self.aside = itertools.cycle(ASIDE)
         self.asked = 0
         self.session.invariants.lenient = True
@@ -67,7 +68,7 @@ class Chatter:
 
     async def sync(self):
         """What was missed, up to the last page."""
-        while True:
+        while not self.failed:
             marks = [{"chat_id": c, "last_seq": self.frontier(c)}
                      for c in self.chats]
             place = self.session.mark()
@@ -109,10 +110,11 @@ class Chatter:
     # ---- speaking -----------------------------------------------------------
 
     async def say(self, chat, text):
-        """Until it is acknowledged, on whatever connection."""
+        """Until it is acknowledged, on whatever connection, or all has failed.
+        """
         front = new_id()
         self.sent[front] = (chat, text)
-        while True:
+        while not self.failed:
             try:
                 answer = await self.session.say(chat, text, front)
             except Closed:
@@ -176,6 +178,12 @@ async def chat_through(chatters, torment):
     runs = [asyncio.ensure_future(c.run()) for c in chatters]
     try:
         await torment
+    except BaseException:
+        for chatter in chatters:
+            chatter.failed = chatter.stopping = True
+        await asyncio.gather(*runs, return_exceptions=True)
+        raise
+    try:
         after = [len(c.acked) for c in chatters]
         while any(len(c.acked) < n + 3 for c, n in zip(chatters, after)):
             assert not any(r.done() for r in runs), \

@@ -70,7 +70,8 @@ async def progress(chatters, count=3):
     wanted = [len(c.acked) + count for c in chatters]
     end = asyncio.get_running_loop().time() + 3 * DEADLINE
     while any(len(c.acked) < n for c, n in zip(chatters, wanted)):
-        assert asyncio.get_running_loop().time() < end, "no progress"
+        assert asyncio.get_running_loop().time() < end, \
+            f"no progress: {[(len(c.acked), c.errors[-2:]) for c in chatters]}"
         await asyncio.sleep(0.02)
 
 
