@@ -59,7 +59,7 @@ const struct config_row settings_rows[] = {
 	    100000, 0, "password hashes waiting; beyond: refused, from whom "
 	    "most wait first" },
 	{ "rate_login_failures", CONFIG_RATE, &settings.rate_login_failures,
-	    "10/10m burst 10", 1, 1000000, CONFIG_RELOAD,
+	    "10/10m burst 30", 1, 1000000, CONFIG_RELOAD,
 	    "failed logins at one name from one address (of IPv6: its /64)" },
 	{ "rate_login_failures_name", CONFIG_RATE,
 	    &settings.rate_login_failures_name, "60/h burst 100", 1, 1000000,

@@ -298,6 +298,11 @@ admit(struct http *h)
 	struct remote *remote = lws_get_opaque_user_data(h->wsi);
 	int64_t wait;
 
+	if (remote == NULL) {
+		h->close = true;
+		http_answer_error(h, 503, "Service unavailable");
+		return false; /* not accepted by us: there is none */
+	}
 	remote_arrived(remote);
 	h->client = remote_client(remote, h->wsi);
 	if (remote_refused(remote) != NULL) {

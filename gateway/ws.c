@@ -123,28 +123,44 @@ find_token(struct lws *wsi, char *text, size_t max, size_t *len_r)
 	return token;
 }
 
+/* Counts the session as its client's. False: it is refused, and closing. */
+static bool
+admit(struct conn *c, struct remote *remote, struct lws *wsi)
+{
+	struct address client = remote_client(remote, wsi);
+	const char *why;
+
+	remote_arrived(remote);
+	c->caller = remote_become(remote, &client);
+	why = remote_refused(remote);
+	if (why == NULL &&
+	    limits_caller(c->gw->limits, c->caller, CALLER_REQUESTS) > 0) {
+		why = "Connecting too often";
+	}
+	if (why != NULL) {
+		conn_close(c, 1013, why);
+	}
+	return why == NULL;
+}
+
 static int
 established(struct gateway *gw, struct lws *wsi, struct socket *s)
 {
 	struct remote *remote = lws_get_opaque_user_data(wsi);
-	struct address client = remote_client(remote, wsi);
-	char *text = mem_zalloc(HEADER_MAX);
+	char *text;
 	const char *token;
 	size_t len = 0;
 
-	remote_arrived(remote);
+	if (remote == NULL) {
+		return -1; /* not accepted by us: there is none */
+	}
 	s->conn = conn_new(gw, wsi);
-	s->conn->caller = remote_become(remote, &client);
-	if (remote_refused(remote) == NULL &&
-	    limits_caller(gw->limits, s->conn->caller, CALLER_REQUESTS) > 0) {
-		conn_close(s->conn, 1013, "Connecting too often");
-	} else if (remote_refused(remote) != NULL) {
-		conn_close(s->conn, 1013, remote_refused(remote));
+	if (!admit(s->conn, remote, wsi)) {
+		return 0;
 	}
+	text = mem_zalloc(HEADER_MAX);
 	token = find_token(wsi, text, HEADER_MAX, &len);
-	if (conn_is_open(s->conn)) {
-		opening_start(s->conn, token, len);
-	}
+	opening_start(s->conn, token, len);
 	sodium_memzero(text, HEADER_MAX);
 	free(text);
 	return 0;
