@@ -82,7 +82,8 @@ def http_request(gateway, method, path, body=None, headers=None,
         answer = Answer(answer.status, answer.headers, answer.read())
     finally:
         link.close()
-    if b'"token"' in answer.body:
+    if answer.headers.get_content_type() == "application/json" and \
+            b'"token"' in answer.body:
         note_secrets(answer.json)
     try:
         check_answer(method, path, answer)
