@@ -263,12 +263,19 @@ removing_answer(void *arg)
 	struct request *r = g->change.r;
 	struct rpc_out out = { .status = ERR_OK };
 
+	bool self = uuid_eq(&g->user, &r->frame->user);
+
 	if (r->row->class == ROW_REQUEST) {
-		out.chat = g->change.chat;
 		view_member_removed(&r->body, &g->change.chat, &g->user,
 		    r->fields.request_id);
 	}
-	if (!uuid_eq(&g->user, &r->frame->user)) {
+	/* The chat without a version says that the asker has left it. Of a
+	 * transaction whose answer was lost no version is known: then neither
+	 * is told. */
+	if (r->row->class == ROW_REQUEST && (self || g->removed.version > 0)) {
+		out.chat = g->change.chat;
+	}
+	if (!self) {
 		out.seq = g->removed.version;
 	}
 	request_answer_out(r, &out);

@@ -10,8 +10,8 @@ SPDX-License-Identifier: MIT
 from collections import defaultdict
 from typing import NamedTuple
 
-from .history import (Attempt, Blow, Change, Ended, Forbidden, Inbox, Joined,
-                      Left, Opened, Presence, Read, Refused, Sample, Seen,
+from .history import (Attempt, Blow, Change, Ended, Forbidden, Heard, Inbox,
+                      Joined, Left, Opened, Presence, Read, Refused, Sample, Seen,
                       Settled, Synced, Told, Token, Upload, Wrong)
 
 RANK = {"sent": 0, "delivered": 1, "read": 2}
@@ -50,7 +50,7 @@ class Case:
                 ("forbidden", Forbidden), ("tokens", Token),
                 ("inboxes", Inbox), ("presences", Presence),
                 ("uploads", Upload), ("settled", Settled), ("wrong", Wrong),
-                ("blows", Blow)):
+                ("heard", Heard), ("blows", Blow)):
             setattr(self, name, by_kind[kind])
         self.session = {o.session: o for o in self.opened}
         self.end_of = {e.session: e.at for e in self.ended}
@@ -546,6 +546,28 @@ def presence_agrees(case):
                         f"{words[p.said]} and is {words[p.true]}")
 
 
+def presence_is_heard(case):
+    """A session that stays open holds of each other, unasked, what is true: by
+    its user_info and what it was told since."""
+    last, truth = {}, {}
+    for h in case.heard:
+        if h.session in case.open_at_end:
+            last.setdefault((h.session, h.user), []).append(h)
+    for p in case.presences:
+        truth[p.user] = p
+    for (session, user), told in last.items():
+        p = truth.get(user)
+        if p is None or case.end_of.get(session, FOREVER) < p.at:
+            continue
+        told = [h for h in told if h.at <= p.at]
+        if told and told[-1].online != p.true:
+            words = ("Offline", "Online")
+            yield Fault("presence is heard", f"user {user} is "
+                        f"{words[p.true]}; the session was last told "
+                        f"{words[told[-1].online]}, at {told[-1].at:.1f} s",
+                        session=session)
+
+
 def tokens_end(case):
     """A token that a logout ended never works again; no other one is refused."""
     ended = {}
@@ -598,7 +620,7 @@ RULES = [acked_is_stored, stored_once, only_attempted, refused_is_not_stored,
          not_after_removal, not_forbidden_in_doubt, marks_never_go_back,
          states_never_go_back, states_are_honest, senders_are_told,
          all_is_delivered, final_states, unread_is_a_recount,
-         presence_agrees, tokens_end, created_once, uploads_are_clear,
+         presence_agrees, presence_is_heard, tokens_end, created_once, uploads_are_clear,
          nothing_wrong_at_sight]
 
 

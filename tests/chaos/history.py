@@ -156,6 +156,14 @@ class Presence(NamedTuple):
     true: bool
 
 
+class Heard(NamedTuple):
+    """A session was told, unasked, whether somebody is online."""
+    at: float
+    session: int
+    user: str
+    online: bool
+
+
 class Upload(NamedTuple):
     at: float
     full: bool

@@ -10,7 +10,7 @@ import json
 from support.client import Closed, Session, faults, new_id, open_sessions
 from support.frames import Wrong as BadFrame, check_frame
 
-from .history import (Ended, Forbidden, Joined, Left, Seen, Told, Wrong,
+from .history import (Ended, Forbidden, Heard, Joined, Left, Seen, Told, Wrong,
                       digest)
 
 # No request is met with silence: longer than any fault that is made, and the
@@ -30,6 +30,7 @@ class Link(Session):
         self.began = self.history.now()
         self.asked = {}         # request_id -> (future, began, kind, chat)
         self.how = "page"
+        self.heard = {}         # user -> whether online
         self.invariants.lenient = True
         self.info_came = asyncio.get_running_loop().create_future()
 
@@ -57,7 +58,11 @@ class Link(Session):
         kind = frame["type"]
         now = self.history.now()
         asked = "request_id" in frame
-        if kind == "user_info":
+        if kind == "user_status_changed":
+            self.hear(now, frame["user_id"], frame["is_online"])
+        elif kind == "user_info":
+            for item in frame["last_chats"]:
+                self.hear_of(now, item)
             if not self.info_came.done():
                 self.info_came.set_result(frame)
         elif kind == "new_message":
@@ -76,6 +81,7 @@ class Link(Session):
                       "chat_added"):
             item = frame["chat_item"]
             last = item["last_message"]
+            self.hear_of(now, item)
             self.history.add(Joined(now, self.number, item["id"],
                                     last and last["id"], asked))
             self.device.joined(self, item["id"])
@@ -85,6 +91,14 @@ class Link(Session):
             self.device.left(frame["chat_id"])
         elif kind == "chat_forbidden":
             self.device.left(frame["chat_id"])
+
+    def hear_of(self, now, item):
+        if item["other_user_id"] not in (None, self.account.id):
+            self.hear(now, item["other_user_id"], item["status"] == "Online")
+
+    def hear(self, now, user, online):
+        self.heard[user] = online
+        self.history.add(Heard(now, self.number, user, online))
 
     def saw(self, now, m, how, late=False):
         self.history.add(Seen(

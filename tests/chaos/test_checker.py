@@ -5,8 +5,8 @@ SPDX-License-Identifier: MIT
 """
 
 from chaos import checker
-from chaos.history import (Attempt, Blow, Change, Ended, Forbidden, History,
-                           Inbox, Joined, Left, Opened, Presence, Read,
+from chaos.history import (Attempt, Blow, Change, Ended, Forbidden, Heard,
+                           History, Inbox, Joined, Left, Opened, Presence, Read,
                            Refused, Sample, Seen, Settled, Synced, Told, Token,
                            Upload, Wrong)
 from chaos.oracle import Database, Member, Row
@@ -369,6 +369,13 @@ def test_presence_agrees():
         h = changed(good(), lambda r: isinstance(r, Presence), said=said,
                     true=not said)
         assert broken(h) == {"presence agrees"}
+
+
+def test_presence_is_heard():
+    h = with_(good(), Heard(4, 2, "ann", False), Heard(4.1, 2, "ann", True))
+    assert broken(h) == set()
+    with_(h, Heard(4.2, 2, "ann", False))
+    assert broken(h) == {"presence is heard"}
 
 
 def test_tokens_end():
