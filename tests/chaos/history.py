@@ -157,7 +157,8 @@ class Presence(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """A session was told, unasked, whether somebody is online."""
+    """A session was told, unasked, whether the other side of a private chat is
+    online."""
     at: float
     session: int
     user: str

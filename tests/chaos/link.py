@@ -30,7 +30,7 @@ class Link(Session):
         self.began = self.history.now()
         self.asked = {}         # request_id -> (future, began, kind, chat)
         self.how = "page"
-        self.heard = {}         # user -> whether online
+        self.heard = {}         # other side of a private chat -> online
         self.invariants.lenient = True
         self.info_came = asyncio.get_running_loop().create_future()
 
@@ -59,7 +59,9 @@ class Link(Session):
         now = self.history.now()
         asked = "request_id" in frame
         if kind == "user_status_changed":
-            self.hear(now, frame["user_id"], frame["is_online"])
+            # Of who shares groups alone one hears as long as one does.
+            if frame["user_id"] in self.heard:
+                self.hear(now, frame["user_id"], frame["is_online"])
         elif kind == "user_info":
             for item in frame["last_chats"]:
                 self.hear_of(now, item)
