@@ -7,6 +7,8 @@
 #include "chatd/dispatch.h"
 
 #include <json-c/json.h>
+#include <sodium.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -114,10 +116,33 @@ count(struct request *r, enum err status)
 
 /* ---- answers ------------------------------------------------------------- */
 
+/* A request of the slow lane brings a password, its answer a token. */
+static void
+forget_secrets(struct request *r)
+{
+	const struct field_rule *rules = r->row->fields;
+
+	for (size_t i = 0; rules != NULL && rules[i].path != NULL; i++) {
+		const struct field_value *v = &r->fields.v[i];
+
+		if (rules[i].kind == FIELD_KIND_TEXT && v->present) {
+			/* It lies in the JSON object, which is ours. */
+			sodium_memzero((void *)(uintptr_t)v->text,
+			    v->text_len);
+		}
+	}
+	if (r->body.data != NULL) {
+		sodium_memzero(r->body.data, r->body.cap);
+	}
+}
+
 static void
 request_free(struct request *r)
 {
 	r->svc->dispatch->pending--;
+	if (r->row->lane == LANE_SLOW) {
+		forget_secrets(r);
+	}
 	fields_fini(&r->fields);
 	json_object_put(r->json);
 	buf_fini(&r->body);

@@ -8,6 +8,7 @@
 #include <libwebsockets.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/json_out.h"
 #include "gateway/auth.h"
@@ -69,6 +70,12 @@ http_origin_allowed(struct lws *wsi, const char *origin)
 	char host[256];
 	const char *authority = strstr(settings.public_url, "://");
 
+	/* What came by plain http may be of anyone on the way: where people
+	 * come by https it is another origin, though the host is the same. */
+	if (strncasecmp(settings.public_url, "https:", 6) == 0 &&
+	    strncasecmp(origin, "https:", 6) != 0) {
+		return auth_origin_allowed(origin, NULL, settings.cors_origins);
+	}
 	http_header(wsi, WSI_TOKEN_HOST, host, sizeof(host));
 	if (auth_origin_allowed(origin, host, settings.cors_origins)) {
 		return true;

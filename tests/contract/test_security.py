@@ -257,6 +257,20 @@ async def test_our_own_page_may_use_the_cookie(stack):
     assert session.frames[0]["type"] == "user_info"
 
 
+async def test_a_page_by_plain_http_is_foreign_where_people_come_by_https(
+        new_stack):
+    settings = {"public_url": "https://parley.test"}
+    stack = new_stack(settings={"gateway": settings, "chatd": settings})
+    account = register(stack.gateways[0])
+    cookie = "token=" + account.token
+    session = await handshake(stack.gateways[0], {
+        "Cookie": cookie, "Origin": "http://parley.test"})
+    assert session.close_code == 1008 and not session.frames
+    session = await handshake(stack.gateways[0], {
+        "Cookie": cookie, "Origin": "https://parley.test"})
+    assert session.frames[0]["type"] == "user_info"
+
+
 async def test_a_cookie_opens_nothing_over_http(stack):
     """Nothing that a foreign page's form could send is taken: only Bearer."""
     ann, ben, chat_id = await pair(stack)
