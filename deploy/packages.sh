@@ -33,7 +33,8 @@ packages_of() {
 	test)
 		echo libcmocka-dev gdb python3-pytest python3-websockets \
 			python3-redis python3-psycopg python3-yaml \
-			python3-jsonschema python3-seccomp systemd
+			python3-jsonschema python3-seccomp systemd \
+			openssl stunnel4
 		;;
 	fuzz)
 		# libclang-rt-dev: libFuzzer and the sanitizers of clang's release.
@@ -99,7 +100,7 @@ forbid_service_starts() {
 	$as_root sh -c "cat >$policy && chmod 755 $policy" <<'POLICY'
 #!/bin/sh
 case "$1" in
-postgresql* | redis*) exit 101 ;;
+postgresql* | redis* | stunnel*) exit 101 ;;
 esac
 exit 0
 POLICY
@@ -112,7 +113,7 @@ leave_services_off() {
 	[ -d /run/systemd/system ] || return 0
 	for name in "${missing[@]}"; do
 		case $name in
-		postgresql | redis-server)
+		postgresql | redis-server | stunnel4)
 			$as_root systemctl disable --quiet "$name" || true
 			;;
 		esac

@@ -65,9 +65,9 @@ class World:
             self.ca = Authority(self.directory / "certificates")
         return self.ca
 
-    def new_postgres(self, name):
+    def new_postgres(self, name, port=None):
         """A cluster with the roles and a migrated template."""
-        postgres = Postgres(self.directory / name)
+        postgres = Postgres(self.directory / name, port)
         postgres.start()
         try:
             postgres.make_roles()

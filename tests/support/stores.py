@@ -44,10 +44,10 @@ def as_postgres():
 class Postgres(Process):
     """One cluster. Databases are made from a template that holds the schema."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, port=None):
         self.directory = directory
         self.data = directory / "data"
-        self.port = free_port()
+        self.port = port or free_port()
         self.password = hygiene.secret("pg-" + uuid.uuid4().hex)
         self.count = 0
         directory.mkdir(parents=True)

@@ -5,6 +5,7 @@ SPDX-License-Identifier: MIT
 """
 
 import os
+import select
 import signal
 import socket
 import ssl
@@ -17,7 +18,7 @@ import pytest
 from support import links
 from support.certificates import Authority
 from support.client import DEADLINE, Session, http_request, register
-from support.process import clean_environment, free_port, poll
+from support.process import Process, clean_environment, free_port, poll
 from support.scene import pair, person, pipeline
 from support.stack import program
 
@@ -476,6 +477,109 @@ async def test_certificates_are_renewed_without_a_break(new_stack, world):
     await ann.fence()
     assert raised(gateway, "parley_rpc_tls_handshakes_total",
                   "caller") == shaken
+
+
+# ---- PostgreSQL --------------------------------------------------------------
+
+class LargeRecords(threading.Thread):
+    """TLS before a PostgreSQL, in records of 16 KiB, as servers from PostgreSQL 17
+    on send them and earlier ones do not: what comes together goes on together."""
+
+    QUIET = 0.01
+
+    def __init__(self, target, context):
+        super().__init__(daemon=True)
+        self.target = target
+        self.context = context
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                link, _ = self.server.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(link,),
+                             daemon=True).start()
+
+    def serve(self, link):
+        try:
+            if len(links.read_exactly(link, 8)) == 8:    # SSLRequest
+                link.sendall(b"S")
+                link = self.context.wrap_socket(link, server_side=True)
+                with socket.create_connection(self.target) as server:
+                    self.pump(link, server)
+        except OSError:
+            pass
+        link.close()
+
+    def pump(self, client, server):
+        """One thread, since two may not use one TLS connection at a time."""
+        while True:
+            ready = [client] if client.pending() else \
+                select.select([client, server], [], [])[0]
+            if client in ready:
+                data = client.recv(65536)
+                if not data:
+                    return
+                server.sendall(data)
+            if server in ready:
+                data = b""
+                while select.select([server], [], [], self.QUIET)[0]:
+                    more = server.recv(65536)
+                    if not more:
+                        return
+                    data += more
+                client.sendall(data)
+
+
+@pytest.fixture
+def large_records(world, authority):
+    proxy = LargeRecords(
+        world.shared_postgres().address,
+        server_context(*authority.make("server", "db", "127.0.0.1")))
+    yield proxy.port
+    proxy.server.close()
+
+
+async def test_answers_in_large_records_are_read_to_the_end(
+        new_stack, large_records, authority):
+    stack = new_stack(start=False, settings={
+        "chatd": {"database_connections": 1},
+        "gateway": {"rate_sends": "off"}})
+    chatd = stack.chatds[0]
+    chatd.env["PARLEY_DATABASE_URL"] = stack.postgres.conninfo(
+        "parley_chatd", stack.database, "127.0.0.1", large_records) + \
+        f" sslmode=verify-full sslrootcert={authority.ca}"
+    stack.start()
+    assert chatd.metric("parley_db_tls_links") == 1
+    ann, _, chat_id = await pair(stack)
+    texts = [f"{i:02}" + "x" * 4900 for i in range(20)]
+    await pipeline(ann, chat_id, texts)
+    for limit in range(1, 21):
+        page = await ann.ask("get_messages", chat_id=chat_id, limit=limit)
+        assert [m["content"] for m in page["messages"]] == texts[-limit:]
+    # None of them came only with the next one, which a repeat had asked for.
+    assert stack.gateways[0].metric("parley_rpc_repeated_total") <= 2
+
+
+def test_a_database_that_is_not_verified_is_not_used(
+        world, strangers, large_records):
+    """Its certificate is not of the CA that is believed; the cause is told."""
+    chatd = Process(
+        "unverified", [program("chatd"), "--migrate=off",
+                       "--listen=ipc://unverified.sock"],
+        world.directory, world.directory / "unverified.log",
+        clean_environment(
+            PARLEY_DATABASE_URL=world.shared_postgres().conninfo(
+                "parley_chatd", "parley_template", "127.0.0.1",
+                large_records) +
+            f" sslmode=verify-full sslrootcert={strangers.ca}")).start()
+    poll(lambda: "certificate verify failed" in chatd.log_text(), "the cause")
+    assert "database_url" in chatd.log_text()
+    chatd.kill()
 
 
 # ---- clients -----------------------------------------------------------------
