@@ -66,7 +66,8 @@ def one_run(options):
         (OUT / f"{name}.faults").write_text(text + "\n")
         print(text)
         print(f"logs: {tests.directory}; history: {OUT / name}.history")
-    print(report.text_of(summary), flush=True)
+    # As it may be put into docs/reliability.md.
+    print(f"```\n{report.text_of(summary)}\n```", flush=True)
     return world, faults
 
 

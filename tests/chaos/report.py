@@ -4,6 +4,7 @@ docs/reliability.md and as JSON.
 SPDX-License-Identifier: MIT
 """
 
+import textwrap
 from collections import Counter
 
 from . import checker
@@ -11,6 +12,7 @@ from .history import (Attempt, Blow, Ended, Opened, Refused, Seen, Told, Token,
                       Upload)
 
 SHOWN = 20
+WIDTH = 100
 
 
 def quantile(values, part):
@@ -134,7 +136,8 @@ def text_of(s):
     lines.append(f"verdict: {s['rules']} rules, "
                  + ("no fault" if not s["faults"]
                     else f"{s['faults']} FAULTS"))
-    return "\n".join(lines)
+    return "\n".join(textwrap.fill(line, WIDTH, subsequent_indent="    ")
+                     for line in lines)
 
 
 def faults_text(world, faults):
