@@ -97,6 +97,7 @@ conn_new(struct gateway *gw, struct lws *wsi)
 	list_init(&c->expiry);
 	list_init(&c->fan_link);
 	list_init(&c->catchup.link);
+	list_init(&c->turn);
 	list_init(&c->waiting);
 	list_init(&c->held);
 	outbox_init(&c->out, &conn_io, c, (size_t)settings.outbox_max);
@@ -272,6 +273,12 @@ conn_writable(struct conn *c)
 	}
 	if (c->close_given) {
 		return 0;
+	}
+	if (c->ping_due && conn_is_open(c)) {
+		conn_ping(c);
+		if (c->dead) {
+			return -1;
+		}
 	}
 	if (!outbox_flush(&c->out)) {
 		conn_kill(c, "write failed");

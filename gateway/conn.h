@@ -38,7 +38,7 @@ struct fan_user;
 struct contract_row;
 
 enum conn_state {
-	CONN_CHECKING,    /* its token is with chatd */
+	CONN_CHECKING,    /* waits for its turn, or its token is with chatd */
 	CONN_SUBSCRIBING, /* on its fan_user's list; Redis has to confirm */
 	CONN_SNAPSHOT,    /* its user_info is asked for; events wait */
 	CONN_LIVE,        /* frames and events flow */
@@ -101,6 +101,8 @@ struct conn {
 	struct list rest;        /* conns.resting; unlinked: it does not */
 	uint64_t rest_due_ms;
 
+	struct list turn;        /* conns.waiting; unlinked: it does not */
+	bool admitted;           /* counts in conns.admitted */
 	uint64_t opening_call;   /* rpc id; 0: none */
 	struct fan_user *fan;    /* borrowed; NULL: not subscribed */
 	struct list fan_link;
@@ -127,6 +129,7 @@ struct conn {
 	bool announced;          /* presenced was told of it */
 	bool lingers;            /* its token outlives the logout: presence
 	                          * takes its grace */
+	bool ping_due;           /* when no frame is half written */
 	bool drain_due;          /* close when its call has returned */
 	int close_code;
 	const char *close_why;   /* fixed text */
@@ -142,6 +145,9 @@ struct conns {
 	struct list pinged;      /* by time at which the pong is overdue */
 	struct list closing;     /* by time at which patience ends */
 	struct list resting;     /* by time at which requests go on */
+	struct list waiting;     /* for their turn to open, by time of coming */
+	size_t waiting_len;
+	size_t admitted;         /* opening now */
 	size_t count;            /* of all */
 	size_t live;
 	uv_timer_t timer;
@@ -186,7 +192,7 @@ void conn_ends(struct conn *c, int code, const char *why);
 MUST_CHECK int conn_writable(struct conn *c);
 void conn_pong(struct conn *c);
 
-/* Sends a ping, unless bytes are stuck. From watch.c. */
+/* Sends a ping, or notes that one is due while a frame is half written. */
 void conn_ping(struct conn *c);
 
 #endif

@@ -84,7 +84,9 @@ conn_ping(struct conn *c)
 {
 	unsigned char room[LWS_PRE + sizeof(ping_text)];
 
-	if (c->out.held_bytes > 0 || lws_partial_buffered(c->wsi)) {
+	/* Not into the middle of a frame: conn_writable comes back here. */
+	c->ping_due = lws_partial_buffered(c->wsi) != 0;
+	if (c->ping_due) {
 		return;
 	}
 	memcpy(&room[LWS_PRE], ping_text, sizeof(ping_text));

@@ -8,6 +8,7 @@
 
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "gateway/admission.h"
 #include "gateway/conn.h"
 #include "gateway/watch.h"
 
@@ -56,6 +57,7 @@ conns_new(struct gateway *gw)
 	    "Connections that have their user_info", gauge_live, conns);
 	metric_gauge_fn("parley_gateway_outbox_bytes", NULL,
 	    "Bytes that wait for clients to read", gauge_outbox, conns);
+	admission_init(conns);
 	watch_start(conns);
 	return conns;
 }

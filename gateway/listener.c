@@ -23,6 +23,9 @@
 /* The kernel takes net.core.somaxconn at most. As many come at once when all
  * clients of another gateway, or of ours before its restart, come back. */
 #define BACKLOG 16384
+/* Bytes that the kernel holds for a client who does not read, beside what is on
+ * the way; of its own it takes megabytes a socket. */
+#define UNSENT_MAX (128 * 1024)
 /* Accepted before the loop looks at other sockets again. */
 #define ACCEPTS_A_TURN 64
 /* Out of file descriptors: try again after so long. */
@@ -144,8 +147,9 @@ pause_accepting(struct listener *l, int error)
 static bool
 accept_some(struct listener *l)
 {
+	const int unsent = UNSENT_MAX;
+	const int on = 1;
 	bool more = true;
-	int on = 1;
 
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
 		struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
@@ -163,6 +167,8 @@ accept_some(struct listener *l)
 			break;
 		}
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent,
+		    sizeof(unsent));
 		metric_inc(stats.accepts);
 		a = address_of((struct sockaddr *)&from);
 		l->conf.on_accept(l->conf.arg, fd, &a);

@@ -14,6 +14,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/rpc.h"
+#include "gateway/admission.h"
 #include "gateway/backend.h"
 #include "gateway/catchup.h"
 #include "gateway/conn.h"
@@ -60,10 +61,22 @@ on_token_checked(void *arg, enum err status, const struct frame *reply)
 }
 
 void
-opening_start(struct conn *c, const char *token, size_t len)
+opening_begin(struct conn *c)
 {
 	struct rpc_request req = { .kind = CALL_check_token };
 
+	req.route = auth_hash_route(&c->hash);
+	req.timeout_ms = settings.request_timeout;
+	req.trace = random_u64();
+	req.session = c->session;
+	req.body = c->hash.b;
+	req.body_len = sizeof(c->hash.b);
+	c->opening_call = rpc_call(c->gw->chatd, &req, on_token_checked, c);
+}
+
+void
+opening_start(struct conn *c, const char *token, size_t len)
+{
 	if (c->gw->draining) {
 		conn_close(c, 1012, "Gateway restarting");
 		return;
@@ -81,13 +94,7 @@ opening_start(struct conn *c, const char *token, size_t len)
 		return;
 	}
 	auth_hash(token, len, &c->hash);
-	req.route = auth_hash_route(&c->hash);
-	req.timeout_ms = settings.request_timeout;
-	req.trace = random_u64();
-	req.session = c->session;
-	req.body = c->hash.b;
-	req.body_len = sizeof(c->hash.b);
-	c->opening_call = rpc_call(c->gw->chatd, &req, on_token_checked, c);
+	admission_enter(c);
 }
 
 /* Takes the marks over into the chat table; what was not delivered before will
@@ -127,6 +134,7 @@ go_live(struct conn *c, const char *json, size_t len)
 		return;
 	}
 	conn_set_state(c, CONN_LIVE);
+	admission_leave(c);
 	metric_inc(stats.went_live);
 	presence_session_up(c);
 	tokens_join(c);
@@ -178,6 +186,7 @@ opening_subscribed(struct conn *c)
 void
 opening_cancel(struct conn *c)
 {
+	admission_leave(c);
 	if (c->opening_call != 0) {
 		rpc_cancel(c->gw->chatd, c->opening_call);
 		c->opening_call = 0;

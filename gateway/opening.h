@@ -19,6 +19,8 @@ struct conn;
 
 /* `token` NULL: the client showed none. */
 void opening_start(struct conn *c, const char *token, size_t len);
+/* From admission: it is its turn. */
+void opening_begin(struct conn *c);
 /* From fanout: live events reach this connection from now on. */
 void opening_subscribed(struct conn *c);
 void opening_cancel(struct conn *c);

@@ -20,6 +20,8 @@ struct stats {
 	struct metric *bytes_in;
 	struct metric *bytes_out;
 	struct metric *slow_closes;
+	struct metric *openings_delayed;
+	struct metric *openings_expired;
 	struct metric *reads_paused;
 	struct metric *events;
 	struct metric *events_bad;

@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "gateway/backend.h"
+#include "gateway/admission.h"
 #include "gateway/conn.h"
 #include "gateway/settings.h"
 
@@ -89,6 +90,7 @@ on_tick(uv_timer_t *timer)
 	struct conn *c;
 
 	wake(conns, now);
+	admission_expire(conns);
 
 	while ((c = first_due(&conns->idle, now)) != NULL) {
 		move_to(c, &conns->pinged, (uint64_t)settings.ping_timeout);
