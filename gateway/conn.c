@@ -20,6 +20,7 @@
 #include "gateway/conn_io.h"
 #include "gateway/deliver.h"
 #include "gateway/fanout.h"
+#include "gateway/linger.h"
 #include "gateway/opening.h"
 #include "gateway/presence.h"
 #include "gateway/settings.h"
@@ -252,15 +253,16 @@ conn_send_json(struct conn *c, const void *json, size_t len)
 	out_frame_unref(&f);
 }
 
-/* Has the library say goodbye. Not by returning -1 from its callback: Debian's
- * build then closes twice, and the second time cuts the close frame off. The
- * connection may be gone when this returns. */
+/* Says goodbye and lets go of the socket, from which somebody else reads what the
+ * client still sends: its close frame at least. Not by returning -1 from the
+ * library's callback: Debian's build then closes twice, and the second time cuts
+ * off what was written. The connection may be gone when this returns. */
 static void
 give_close(struct conn *c)
 {
 	c->close_given = true;
-	lws_close_reason(c->wsi, (enum lws_close_status)c->close_code,
-	    (unsigned char *)(uintptr_t)c->close_why, strlen(c->close_why));
+	conn_write_close(c, c->close_code, c->close_why);
+	linger_socket(c->gw->loop, lws_get_socket_fd(c->wsi));
 	lws_set_timeout(c->wsi, PENDING_TIMEOUT_CLOSE_SEND,
 	    LWS_TO_KILL_SYNC);
 }

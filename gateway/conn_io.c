@@ -76,6 +76,9 @@ io_sent(void *arg, const struct out_note *note)
 	}
 }
 
+/* A control frame carries 125 bytes. */
+#define CLOSE_REASON_MAX 123
+
 /* Not empty: the library keeps the pong to an empty ping to itself. */
 static const char ping_text[] = "parley";
 
@@ -94,6 +97,21 @@ conn_ping(struct conn *c)
 	    LWS_WRITE_PING) < 0) {
 		conn_kill(c, "write failed");
 	}
+}
+
+void
+conn_write_close(struct conn *c, int code, const char *why)
+{
+	unsigned char room[LWS_PRE + 4 + CLOSE_REASON_MAX] = { 0 };
+	unsigned char *frame = &room[LWS_PRE];
+	size_t len = code != 0 ? strnlen(why, CLOSE_REASON_MAX) : 0;
+
+	frame[0] = 0x88;
+	frame[1] = (unsigned char)(code != 0 ? 2 + len : 0);
+	frame[2] = (unsigned char)(code >> 8);
+	frame[3] = (unsigned char)code;
+	memcpy(frame + 4, why, len);
+	(void)lws_write(c->wsi, frame, 2u + frame[1], LWS_WRITE_RAW);
 }
 
 const struct outbox_io conn_io = {

@@ -37,6 +37,10 @@
 #define DROP_TIME_MS 5000
 /* When to try again after a connection too many. */
 #define REFUSED_WAIT_MS 10000
+/* With bytes of the next request in its hands the library tells of a body's end
+ * again and again; of one that was itself pipelined it would do so for ever, and
+ * only the connection's end stops it. */
+#define TOLD_DONE_MAX 1000
 /* What is dropped at most after an early answer. */
 #define DROP_BYTES_MAX (64u * 1024 * 1024)
 
@@ -101,6 +105,40 @@ read_headers(struct http *h)
 	}
 }
 
+static bool
+takes_body(const struct http *h)
+{
+	return h->method == HTTP_POST || h->method == HTTP_PUT ||
+	    h->method == HTTP_PATCH;
+}
+
+/* One Host, and what the standards have no reading for refused. False:
+ * answered. */
+static bool
+head_valid(struct http *h)
+{
+	char host[256];
+	char version[16];
+
+	http_header(h->wsi, WSI_TOKEN_HTTP, version, sizeof(version));
+	http_header(h->wsi, WSI_TOKEN_HOST, host, sizeof(host));
+	/* Several come joined by a comma. */
+	if (strchr(host, ',') != NULL ||
+	    (host[0] == '\0' && strcmp(version, "HTTP/1.0") != 0)) {
+		h->close = true;
+		http_answer_error(h, 400, "Bad request");
+		return false;
+	}
+	/* The library would take the body for the next request. */
+	if (h->has_body && !takes_body(h)) {
+		h->has_body = false;
+		h->close = true;
+		http_answer_error(h, 400, "Bad request");
+		return false;
+	}
+	return true;
+}
+
 /* Reads Content-Length strictly: the library takes any number's beginning. A
  * body of unknown length cannot be told from the next request. */
 static bool
@@ -115,8 +153,7 @@ read_body_length(struct http *h)
 	}
 	if (lws_hdr_total_length(h->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) ==
 	    0) {
-		return h->method != HTTP_POST && h->method != HTTP_PUT &&
-		    h->method != HTTP_PATCH;
+		return !takes_body(h);
 	}
 	http_header(h->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, text,
 	    sizeof(text));
@@ -317,6 +354,17 @@ admit(struct http *h)
 	return wait == 0;
 }
 
+static void
+answer_no_upgrade(struct http *h)
+{
+	static const char body[] =
+	    "{\"error\":\"WebSocket handshake expected\"}";
+
+	http_answer(h, 426, "application/json",
+	    "upgrade: websocket\r\nsec-websocket-version: 13\r\n", body,
+	    sizeof(body) - 1);
+}
+
 int
 http_begin(struct http **hp, struct gateway *gw, struct lws *wsi,
     const char *path)
@@ -337,11 +385,14 @@ http_begin(struct http **hp, struct gateway *gw, struct lws *wsi,
 		http_answer_error(h, 411, "Length required");
 		return 0;
 	}
+	if (!head_valid(h)) {
+		return 0;
+	}
 	if (!admit(h)) {
 		return 0;
 	}
 	if (strcmp(path, "/ws") == 0) {
-		http_answer_error(h, 426, "WebSocket handshake expected");
+		answer_no_upgrade(h);
 		return 0;
 	}
 	return is_api(path) ? begin_api(h, path) : begin_file(h, path);
@@ -385,6 +436,12 @@ int
 http_body_done(struct http *h)
 {
 	h->body_done = true;
+	if (h->told_done++ > 0) {
+		/* Nor can it be trusted to read that request: our answer is the
+		 * connection's last. */
+		h->close = true;
+		return h->told_done > TOLD_DONE_MAX ? -1 : 0;
+	}
 	switch (h->state) {
 	case HTTP_READING:
 		if (h->route != NULL && !h->checking) {

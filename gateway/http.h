@@ -69,6 +69,7 @@ struct http {
 	char *q;                     /* owned; `q` of the query; NULL: none */
 	bool has_body;               /* body_len bytes were announced */
 	bool body_done;
+	unsigned told_done;          /* how often the library has said so */
 	bool checking;               /* the token, before the body is read */
 	bool close;                  /* no further request on this connection */
 	uint64_t body_len;

@@ -57,10 +57,19 @@ phrase_of(int status)
 const char *
 http_header(struct lws *wsi, int token, char *value, size_t max)
 {
+	size_t len;
+
 	if (lws_hdr_copy(wsi, value, (int)max,
 	    (enum lws_token_indexes)token) < 0) {
 		value[0] = '\0';
 	}
+	/* White space around a value is no part of it. */
+	len = strlen(value);
+	while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t')) {
+		value[--len] = '\0';
+	}
+	memmove(value, value + strspn(value, " \t"),
+	    len + 1 - strspn(value, " \t"));
 	return value;
 }
 
@@ -197,7 +206,8 @@ http_refuse_upgrade(struct lws *wsi, int status, const char *text)
 	put_error(&body, text);
 	put_head(&b, status, "application/json", body.len);
 	if (status == 426) {
-		buf_puts(&b, "sec-websocket-version: 13\r\n");
+		buf_puts(&b, "upgrade: websocket\r\n"
+		    "sec-websocket-version: 13\r\n");
 	}
 	buf_puts(&b, "connection: close\r\n\r\n");
 	buf_put(&b, body.data, body.len);

@@ -14,6 +14,9 @@
 #include "common/list.h"
 #include "common/mem.h"
 
+/* For bytes the library has kept back to leave. */
+#define HAND_OVER_MS 20
+
 struct linger_end {
 	struct list link;   /* ends */
 	int fd;
@@ -51,6 +54,17 @@ static void
 on_timeout(uv_timer_t *timer)
 {
 	end(timer->data);
+}
+
+/* Whoever has handed it over has closed his descriptor: with ours left the
+ * client would not learn that nothing more comes. */
+static void
+on_handed_over(uv_timer_t *timer)
+{
+	struct linger_end *e = timer->data;
+
+	(void)shutdown(e->fd, SHUT_WR);
+	uv_timer_start(timer, on_timeout, LINGER_MS, 0);
 }
 
 static void
@@ -91,7 +105,7 @@ linger_socket(uv_loop_t *loop, int fd)
 	e->poll.data = e;
 	e->timer.data = e;
 	uv_poll_start(&e->poll, UV_READABLE, on_readable);
-	uv_timer_start(&e->timer, on_timeout, LINGER_MS, 0);
+	uv_timer_start(&e->timer, on_handed_over, HAND_OVER_MS, 0);
 	list_push_back(&ends, &e->link);
 	count++;
 }

@@ -14,11 +14,12 @@
 
 #include <uv.h>
 
-#define LINGER_SOCKETS_MAX 256
+#define LINGER_SOCKETS_MAX 4096
 #define LINGER_MS 2000
 #define LINGER_BYTES_MAX (1024u * 1024)
 
-/* `fd` stays the caller's, to be closed whenever he likes. */
+/* `fd` stays the caller's, to be closed whenever he likes. What he writes later
+ * than a few milliseconds from now is not sent. */
 void linger_socket(uv_loop_t *loop, int fd);
 /* Ends them all. The loop has to turn once more. */
 void linger_end_all(void);

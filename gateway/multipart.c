@@ -20,6 +20,7 @@
 #define BOUNDARY_MAX 70
 #define HEADERS_MAX 4096
 #define NAME_MAX_LEN 64
+#define PARTS_MAX 1000
 
 enum mp_state {
 	MP_PREAMBLE,
@@ -42,6 +43,7 @@ struct multipart {
 	size_t after_len;
 	char headers[HEADERS_MAX];
 	size_t headers_len;
+	size_t parts;
 };
 
 /* ---- headers ------------------------------------------------------------ */
@@ -263,7 +265,7 @@ headers(struct multipart *mp, const char *data)
 	n = mp->headers_len;
 	if (n >= 4 && memcmp(mp->headers + n - 4, "\r\n\r\n", 4) == 0) {
 		mp->headers_len -= 2;
-		if (!begin_part(mp)) {
+		if (++mp->parts > PARTS_MAX || !begin_part(mp)) {
 			fail(mp);
 			return 1;
 		}

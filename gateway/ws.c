@@ -17,6 +17,7 @@
 #include "common/mem.h"
 #include "gateway/auth.h"
 #include "gateway/conn.h"
+#include "gateway/conn_io.h"
 #include "gateway/gateway.h"
 #include "gateway/http.h"
 #include "gateway/linger.h"
@@ -35,8 +36,9 @@ key_valid(struct lws *wsi)
 	unsigned char raw[32];
 	size_t raw_len;
 
-	http_header(wsi, WSI_TOKEN_KEY, key, sizeof(key));
-	return sodium_base642bin(raw, sizeof(raw), key, strlen(key), NULL,
+	/* By the byte: the library hashes it so, spaces behind it as well. */
+	return lws_hdr_copy(wsi, key, sizeof(key), WSI_TOKEN_KEY) > 0 &&
+	    sodium_base642bin(raw, sizeof(raw), key, strlen(key), NULL,
 	    &raw_len, NULL, sodium_base64_VARIANT_ORIGINAL) == 0 &&
 	    raw_len == 16;
 }
@@ -57,6 +59,18 @@ has_word(const char *list, const char *word)
 	return false;
 }
 
+/* Bytes behind the head would be read as frames. */
+static bool
+has_body(struct lws *wsi)
+{
+	char length[8];
+
+	return lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) >
+	    0 || (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) >
+	    0 && strcmp(http_header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH,
+	    length, sizeof(length)), "0") != 0);
+}
+
 /* 0: go on; -1: refused and answered. */
 static int
 confirm_upgrade(struct lws *wsi, const char *protocol)
@@ -64,7 +78,11 @@ confirm_upgrade(struct lws *wsi, const char *protocol)
 	char text[256];
 
 	if (strcasecmp(protocol, "websocket") != 0) {
-		http_refuse_upgrade(wsi, 400, "Only websocket is offered");
+		/* To all others the library has answered already. */
+		if (strcasecmp(protocol, "h2c") == 0) {
+			http_refuse_upgrade(wsi, 400,
+			    "Only websocket is offered");
+		}
 		return -1;
 	}
 	http_header(wsi, WSI_TOKEN_GET_URI, text, sizeof(text));
@@ -78,7 +96,7 @@ confirm_upgrade(struct lws *wsi, const char *protocol)
 		return -1;
 	}
 	http_header(wsi, WSI_TOKEN_CONNECTION, text, sizeof(text));
-	if (!has_word(text, "upgrade") || !key_valid(wsi) ||
+	if (!has_word(text, "upgrade") || !key_valid(wsi) || has_body(wsi) ||
 	    lws_hdr_total_length(wsi, WSI_TOKEN_HOST) <= 0) {
 		http_refuse_upgrade(wsi, 400, "Bad WebSocket handshake");
 		return -1;
@@ -207,28 +225,13 @@ answer_to_close(struct conn *c, const uint8_t *in, size_t len)
 	return code;
 }
 
-/* Writes a close frame of our own making past the library, which would wait for
- * an answer to it. */
-static void
-write_close(struct lws *wsi, int code)
-{
-	uint8_t room[LWS_PRE + 4] = { 0 };
-	uint8_t *close = &room[LWS_PRE];
-
-	close[0] = 0x88;
-	close[1] = code != 0 ? 2 : 0;
-	close[2] = (uint8_t)(code >> 8);
-	close[3] = (uint8_t)code;
-	(void)lws_write(wsi, close, 2u + close[1], LWS_WRITE_RAW);
-}
-
 /* Answered here and now: the library would echo whatever has come, and read on
  * behind it. */
 static int
-client_closes(struct lws *wsi, struct conn *c, const uint8_t *in, size_t len)
+client_closes(struct conn *c, const uint8_t *in, size_t len)
 {
 	if (c != NULL) {
-		write_close(wsi, answer_to_close(c, in, len));
+		conn_write_close(c, answer_to_close(c, in, len), "");
 	}
 	return -1;
 }
@@ -260,10 +263,10 @@ dropped(struct lws *wsi, struct conn *c)
 		return 0;
 	}
 	conn_ends(c, 1002, "Protocol error");
-	write_close(wsi, 1002);
+	conn_write_close(c, 1002, "Protocol error");
+	linger_socket(c->gw->loop, fd);
 	if (!lws_partial_buffered(wsi)) {
-		linger_socket(c->gw->loop, fd);
-		/* Nor can the library add a close frame. */
+		/* The library cannot add a close frame of its own. */
 		(void)shutdown(fd, SHUT_WR);
 	}
 	return 0;
@@ -290,7 +293,7 @@ ws_callback(struct gateway *gw, struct lws *wsi,
 	case LWS_CALLBACK_SERVER_WRITEABLE:
 		return s->conn != NULL ? conn_writable(s->conn) : 0;
 	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
-		return client_closes(wsi, s->conn, in, len);
+		return client_closes(s->conn, in, len);
 	case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
 		return s != NULL ? dropped(wsi, s->conn) : 0;
 	case LWS_CALLBACK_CLOSED:

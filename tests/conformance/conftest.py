@@ -10,6 +10,17 @@ from support.rawws import RawSession
 
 
 @pytest.fixture(scope="session")
+def shared_stack(world):
+    """As for other tests, but nobody is told to slow down."""
+    stack = world.new_stack(gateways=2, settings={"gateway": {
+        "rate_address_login_failures": "off", "rate_uploads": "off",
+        "rate_address_registrations": "off"}})
+    yield stack
+    faults = stack.close()
+    assert not faults, "\n".join(faults)
+
+
+@pytest.fixture(scope="session")
 def account(shared_stack):
     return register(shared_stack.gateways[0])
 

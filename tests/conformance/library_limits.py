@@ -23,6 +23,10 @@ LIMITS = {
     "later codes": "a close frame with 1012, 1013 or 1014, which are of IANA's "
                    "registry and not of the RFC, is answered with 1002; they "
                    "are sent by servers. " + SOURCE + "case LWSWSOPC_CLOSE",
+    "method case": "a method in lower case is the same method (RFC 9110, 9.1: "
+                   "case-sensitive). warmcat/libwebsockets v4.1.6, "
+                   "lib/roles/http/parsers.c, lws_parse(), "
+                   "state WSI_TOKEN_NAME_PART",
 }
 
 

@@ -244,7 +244,9 @@ class Raw:
     def head(self):
         lines = self.take_until(b"\r\n\r\n").split(b"\r\n")
         version, status, phrase = lines[0].split(b" ", 2)
-        require(version == b"HTTP/1.1", f"an answer of {version}")
+        # What its parser cannot read the library refuses as of HTTP/1.0.
+        require(version == b"HTTP/1.1" or lines[0].startswith(
+            (b"HTTP/1.0 403 ", b"HTTP/1.0 404 ")), f"an answer of {version}")
         require(len(status) == 3 and phrase, f"status line {lines[0]}")
         headers = []
         for line in lines[1:]:
