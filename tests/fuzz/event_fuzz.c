@@ -16,11 +16,14 @@
 #include "common/buf.h"
 #include "common/bus.h"
 #include "common/calls.h"
+#include "common/config.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "gateway/conn.h"
 #include "gateway/deliver.h"
 #include "gateway/fanout.h"
+#include "gateway/limits.h"
+#include "gateway/settings.h"
 #include "gateway/stats.h"
 
 #define USERS 3
@@ -102,11 +105,22 @@ user_id(unsigned i)
 static void
 set_scene(void)
 {
+	static const struct config_row *const tables[] = { settings_rows,
+		NULL };
+	static uv_loop_t loop;
+	char program[] = "gateway";
+	char *argv[] = { program, NULL };
+
 	CHECK(log_init("fuzz", LOG_ERROR, "/dev/null"));
+	CHECK(config_load(program, "", "1", tables, 1, argv) == CONFIG_RUN);
+	CHECK(uv_loop_init(&loop) == 0);
 	stats_init();
 	list_init(&conns.all);
+	gw.loop = &loop;
 	gw.conns = &conns;
+	gw.limits = limits_new(&gw);
 	gw.fanout = fanout_new(&gw);
+	fanout_start(gw.fanout);
 	for (unsigned i = 0; i < CONNS; i++) {
 		conn[i] = mem_zalloc(sizeof(*conn[i]));
 		conn[i]->gw = &gw;
