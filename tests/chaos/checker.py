@@ -59,6 +59,9 @@ class Case:
         self.row = {(r.chat, r.seq): r for r in database.rows}
         self.row_of_id = {r.id: r for r in database.rows}
         self.row_of_front = {(r.sender, r.front): r for r in database.rows}
+        self.people_of = defaultdict(list)
+        for chat, user in database.members:
+            self.people_of[chat].append(user)
         self.first_try = {}
         for a in self.attempts:
             self.first_try.setdefault((a.user, a.front), a)
@@ -82,7 +85,7 @@ class Case:
         return self.db.chats.get(chat, 0)
 
     def members_of(self, chat):
-        return [u for c, u in self.db.members if c == chat]
+        return self.people_of[chat]
 
 
 def missing(have, first, last):
@@ -399,9 +402,9 @@ def device_of(case, session):
 def others(case, row):
     """Who has to have got it: the members but its sender, without those who
     joined later."""
-    return [u for c, u in case.db.members if c == row.chat and
-            u != row.sender and len(case.stays[c, u]) == 1 and
-            case.stays[c, u][0][0] < row.seq]
+    return [u for u in case.members_of(row.chat) if u != row.sender and
+            len(case.stays[row.chat, u]) == 1 and
+            case.stays[row.chat, u][0][0] < row.seq]
 
 
 def honest(case, row, at, state, had):

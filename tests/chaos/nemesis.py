@@ -43,14 +43,24 @@ def children_of(pid):
     return found
 
 
+def sanitizers_of(program):
+    """Their libraries, which want to be the first that is loaded."""
+    needed = subprocess.run(["ldd", program], capture_output=True, text=True,
+                            check=True).stdout
+    return [word for line in needed.splitlines()
+            if line.split()[0].startswith(("libasan", "libtsan"))
+            for word in line.split() if word.startswith("/")]
+
+
 class Clock:
     """The shift of one process's wall clock: see support/shift_clock.c."""
 
-    def __init__(self, directory, name, library):
+    def __init__(self, directory, name, library, program=None):
         self.path = directory / f"{name}.clock"
         self.set(0)
         self.path.chmod(0o644)
-        self.env = {"LD_PRELOAD": str(library),
+        before = sanitizers_of(program) if program else []
+        self.env = {"LD_PRELOAD": ":".join(before + [str(library)]),
                     "SHIFT_CLOCK_FILE": str(self.path)}
 
     def set(self, seconds):

@@ -171,7 +171,8 @@ class World:
         for part in PROCESSES:
             process = self.stack.lists[part][-1] if part in self.stack.lists \
                 else getattr(self.stack, part)
-            clock = Clock(self.stack.directory, part, library)
+            clock = Clock(self.stack.directory, part, library,
+                          process.argv[0] if part in self.stack.lists else None)
             process.env = clean_environment(**{**process.env, **clock.env})
             self.clocks[process.name] = clock
             self.shifted[part] = process
