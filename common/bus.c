@@ -10,12 +10,17 @@
  * every BEAT_MS the command link publishes to a topic of our own, and a link
  * that does not bring it back within BEAT_LOST_MS is opened anew.
  *
+ * A master that was demoted keeps its connections and takes a PUBLISH, which then
+ * reaches nobody who has found the new one. So each beat asks for its role as
+ * well; what was published since it was last a master counts as lost.
+ *
  * Main thread only.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +44,7 @@ on_commands_link(void *arg, bool up)
 		uint64_t since = b->lost_since_ms;
 
 		metric_inc(b->m_reconnects);
+		b->master_ms = clock_mono_ms();
 		bus_send_publishes(b);
 		b->lost_since_ms = 0;
 		if (since != 0 && b->conf.on_lost != NULL) {
@@ -61,6 +67,25 @@ on_beat_reply(redisAsyncContext *ac, void *reply, void *privdata)
 	if (reply != NULL) {
 		bus_link_alive(b->commands);
 	}
+}
+
+static void
+on_role(redisAsyncContext *ac, void *reply, void *privdata)
+{
+	struct bus *b = privdata;
+
+	(void)ac;
+	if (reply == NULL) {
+		return;
+	}
+	if (!bus_is_no_master(reply)) {
+		b->master_ms = b->role_asked_ms;
+		return;
+	}
+	if (b->lost_since_ms == 0 || b->master_ms < b->lost_since_ms) {
+		b->lost_since_ms = b->master_ms;
+	}
+	bus_refused(b, BUS_ERROR_REPLICA, "role", "it was demoted");
 }
 
 /* Gives up links that stopped answering. Judged only when our own loop kept
@@ -96,6 +121,8 @@ on_beat(uv_timer_t *timer)
 	if (ac != NULL) {
 		(void)redisAsyncCommand(ac, on_beat_reply, b, "PUBLISH %s x",
 		    b->beat_topic);
+		b->role_asked_ms = clock_mono_ms();
+		(void)redisAsyncCommand(ac, on_role, b, "ROLE");
 	}
 }
 
@@ -108,6 +135,14 @@ metrics_open(struct bus *b)
 	    "Events given up because Redis was away too long");
 	b->m_errors = metric_counter("parley_bus_errors_total", NULL,
 	    "Error replies of Redis");
+	for (int i = 0; i < BUS_ERROR_COUNT; i++) {
+		char label[48];
+
+		snprintf(label, sizeof(label), "reason=\"%s\"",
+		    bus_error_name((enum bus_error)i));
+		b->m_refused[i] = metric_counter("parley_bus_refused_total",
+		    label, "Errors of Redis by what they are about");
+	}
 	b->m_reconnects = metric_counter("parley_bus_connects_total", NULL,
 	    "Links to Redis that came up");
 	b->m_received = metric_counter("parley_bus_received_total", NULL,
@@ -141,7 +176,7 @@ bus_new(uv_loop_t *loop, const struct bus_conf *conf)
 	b->beat.data = b->deferred.data = b;
 	b->open_handles = 2;
 	uv_timer_start(&b->beat, on_beat, BEAT_MS, BEAT_MS);
-	b->commands = bus_link_new(loop, &b->address, conf->name,
+	b->commands = bus_link_new(loop, &b->address, conf->name, true,
 	    on_commands_link, b);
 	return b;
 }

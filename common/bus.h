@@ -11,6 +11,11 @@
  * After a reconnect of the subscribing link all topics are subscribed again;
  * on_subscriptions tells down (at once) and up (when all are confirmed).
  *
+ * Commands and publishes are for a master: a replica is refused, and one that is
+ * demoted is left within a beat (2 s); what was published meanwhile counts as
+ * given up. Errors about Redis itself (-LOADING, -OOM, ..) are counted by reason in
+ * parley_bus_refused_total.
+ *
  * Main thread only.
  *
  * SPDX-License-Identifier: MIT

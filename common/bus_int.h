@@ -13,6 +13,7 @@
 
 #include "common/bus.h"
 #include "common/bus_address.h"
+#include "common/bus_error.h"
 #include "common/bus_link.h"
 #include "common/list.h"
 #include "common/map.h"
@@ -34,6 +35,8 @@ struct bus {
 	size_t backlog;        /* bytes */
 	size_t backlog_len;
 	uint64_t lost_since_ms; /* 0: nothing was given up */
+	uint64_t master_ms;     /* when the other end was a master for sure */
+	uint64_t role_asked_ms;
 
 	struct list pending;   /* commands on the link */
 	struct list failed;
@@ -51,6 +54,8 @@ struct bus {
 	struct metric *m_lost;
 	struct metric *m_errors;
 	struct metric *m_reconnects;
+	struct metric *m_refused[BUS_ERROR_COUNT];
+	uint64_t refusal_logged_ms[BUS_ERROR_COUNT];
 	struct metric *m_received;
 };
 
@@ -62,6 +67,10 @@ void bus_send_publishes(struct bus *b);
 void bus_shed_publishes(struct bus *b);
 /* Ends all publishes and commands with false and NULL. */
 void bus_drop_pending(struct bus *b);
+/* Redis has answered `what` with an error about itself: counted, logged now and
+ * then, and the link is given up where another may be better. */
+void bus_refused(struct bus *b, enum bus_error e, const char *what,
+    const char *message);
 /* Timer: tells those whose commands were never sent. */
 void bus_on_deferred(uv_timer_t *timer);
 

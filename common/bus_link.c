@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "common/bus_address.h"
+#include "common/bus_error.h"
 #include "common/bus_link.h"
 #include "common/bus_tls.h"
 #include "common/clock.h"
@@ -56,6 +57,8 @@ struct bus_link {
 	uint64_t alive_ms;
 	unsigned greetings;                /* answers still to come */
 	bool complained;                   /* the outage was logged */
+	bool refused;                      /* and that it greets us badly */
+	bool needs_master;
 };
 
 static void link_open(struct bus_link *l);
@@ -220,6 +223,37 @@ on_disconnect(const redisAsyncContext *ac, int status)
 	}
 }
 
+/* The server is there and will not have us. Logged once until it will. */
+static void
+link_refused(struct bus_link *l, const char *reason, const char *remedy)
+{
+	if (!l->refused) {
+		l->refused = true;
+		l->complained = true;
+		log_error("redis_refused", "reason=\"%s\" remedy=\"%s\"",
+		    reason, remedy);
+	}
+	bus_link_reset(l);
+}
+
+static void
+greeting_done(struct bus_link *l)
+{
+	if (--l->greetings > 0) {
+		return;
+	}
+	uv_timer_stop(&l->timer);
+	l->state = LINK_UP;
+	l->pause_ms = PAUSE_MIN_MS;
+	l->alive_ms = clock_mono_ms();
+	l->refused = false;
+	if (l->complained) {
+		l->complained = false;
+		log_info("redis_up", "link=%s", l->name);
+	}
+	l->fn(l->arg, true);
+}
+
 static void
 on_greeting(redisAsyncContext *ac, void *reply, void *privdata)
 {
@@ -231,23 +265,28 @@ on_greeting(redisAsyncContext *ac, void *reply, void *privdata)
 		return;
 	}
 	if (r->type == REDIS_REPLY_ERROR) {
-		log_error("redis_refused", "reason=\"%s\" "
-		    "remedy=\"check redis_url\"", r->str);
-		bus_link_reset(l);
+		link_refused(l, r->str, bus_error_remedy(bus_error(r->str)));
 		return;
 	}
-	if (--l->greetings > 0) {
+	greeting_done(l);
+}
+
+/* An account that may not ask is believed to be sent to a master. */
+static void
+on_role(redisAsyncContext *ac, void *reply, void *privdata)
+{
+	struct bus_link *l = ac->data;
+
+	(void)privdata;
+	if (reply == NULL || l == NULL || l->state != LINK_CONNECTING) {
 		return;
 	}
-	uv_timer_stop(&l->timer);
-	l->state = LINK_UP;
-	l->pause_ms = PAUSE_MIN_MS;
-	l->alive_ms = clock_mono_ms();
-	if (l->complained) {
-		l->complained = false;
-		log_info("redis_up", "link=%s", l->name);
+	if (bus_is_no_master(reply)) {
+		link_refused(l, "it is not the master",
+		    bus_error_remedy(BUS_ERROR_REPLICA));
+		return;
 	}
-	l->fn(l->arg, true);
+	greeting_done(l);
 }
 
 static void
@@ -255,7 +294,8 @@ greet(struct bus_link *l)
 {
 	const struct bus_address *a = l->address;
 
-	l->greetings = 1 + (a->password != NULL) + (a->db != 0);
+	l->greetings = 1 + (a->password != NULL) + (a->db != 0) +
+	    l->needs_master;
 	if (a->user != NULL) {
 		redisAsyncCommand(l->ac, on_greeting, NULL, "AUTH %s %s",
 		        a->user, a->password);
@@ -266,6 +306,9 @@ greet(struct bus_link *l)
 	if (a->db != 0) {
 		redisAsyncCommand(l->ac, on_greeting, NULL, "SELECT %d",
 		        a->db);
+	}
+	if (l->needs_master) {
+		redisAsyncCommand(l->ac, on_role, NULL, "ROLE");
 	}
 	redisAsyncCommand(l->ac, on_greeting, NULL, "CLIENT SETNAME %s",
 		        l->name);
@@ -315,13 +358,14 @@ link_open(struct bus_link *l)
 
 struct bus_link *
 bus_link_new(uv_loop_t *loop, const struct bus_address *a, const char *name,
-    bus_link_fn *fn, void *arg)
+    bool needs_master, bus_link_fn *fn, void *arg)
 {
 	struct bus_link *l = mem_zalloc(sizeof(*l));
 
 	l->loop = loop;
 	l->address = a;
 	l->name = mem_strdup(name);
+	l->needs_master = needs_master;
 	l->fn = fn;
 	l->arg = arg;
 	l->pause_ms = PAUSE_MIN_MS;

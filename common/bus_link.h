@@ -22,8 +22,10 @@ struct redisAsyncContext;
 typedef void bus_link_fn(void *arg, bool up);
 
 /* Begins connecting; repeats for ever (50 ms doubling to 2 s, with jitter). */
+/* `needs_master`: a replica is refused, to be tried again: after a failover the
+ * address will lead to the new master. */
 struct bus_link *bus_link_new(uv_loop_t *loop, const struct bus_address *a,
-    const char *name, bus_link_fn *fn, void *arg);
+    const char *name, bool needs_master, bus_link_fn *fn, void *arg);
 /* NULL while it is not up. */
 struct redisAsyncContext *bus_link_context(const struct bus_link *l);
 /* Gives the present connection up and connects anew, after a pause. Safe within

@@ -16,6 +16,8 @@
 #include "common/metrics.h"
 
 #define COMMANDS_MAX 100000
+/* The same refusal is logged once in so long. */
+#define REFUSAL_LOG_MS 10000
 
 struct publish {
 	struct list link;
@@ -36,6 +38,26 @@ struct command {
 	void *arg;
 	bool failed;           /* never sent: told at the end of the turn */
 };
+
+/* ---- errors of Redis about itself --------------------------------------- */
+
+void
+bus_refused(struct bus *b, enum bus_error e, const char *what,
+    const char *message)
+{
+	uint64_t now = clock_mono_ms();
+
+	metric_inc(b->m_refused[e]);
+	if (e != BUS_ERROR_OTHER && (b->refusal_logged_ms[e] == 0 ||
+	    now - b->refusal_logged_ms[e] > REFUSAL_LOG_MS)) {
+		b->refusal_logged_ms[e] = now;
+		log_warn("redis_refused", "command=%s reason=\"%s\" "
+		    "remedy=\"%s\"", what, message, bus_error_remedy(e));
+	}
+	if (bus_error_is_link_s(e)) {
+		bus_link_reset(b->commands);
+	}
+}
 
 /* ---- publishing --------------------------------------------------------- */
 
@@ -66,13 +88,13 @@ on_published(redisAsyncContext *ac, void *reply, void *privdata)
 		return;
 	}
 	if (r->type == REDIS_REPLY_ERROR) {
-		/* Loading, read-only or out of memory: this Redis cannot take
-		 * it; begin anew, after a pause. */
+		/* This Redis cannot take it: begin anew, after a pause. */
+		struct bus *b = p->bus;
+
 		p->sent = false;
-		metric_inc(p->bus->m_errors);
-		log_warn("redis_refused", "command=publish reason=\"%s\"",
-		    r->str);
-		bus_link_reset(p->bus->commands);
+		metric_inc(b->m_errors);
+		bus_refused(b, bus_error(r->str), "publish", r->str);
+		bus_link_reset(b->commands);
 		return;
 	}
 	metric_inc(p->bus->m_published);
@@ -171,13 +193,19 @@ static void
 on_command_reply(redisAsyncContext *ac, void *reply, void *privdata)
 {
 	struct command *c = privdata;
+	struct bus *b = c->bus;
 	redisReply *r = reply;
 
 	(void)ac;
 	list_del(&c->link);
 	c->bus->pending_len--;
 	if (r != NULL && r->type == REDIS_REPLY_ERROR) {
-		metric_inc(c->bus->m_errors);
+		metric_inc(b->m_errors);
+		/* The link's end ends this list: the caller's turn is first. */
+		c->fn(c->arg, r);
+		bus_refused(b, bus_error(r->str), "script", r->str);
+		free(c);
+		return;
 	}
 	c->fn(c->arg, r);
 	free(c);

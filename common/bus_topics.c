@@ -283,7 +283,7 @@ bus_subscribe(struct bus *b, const char *name, bus_done_fn *confirmed,
 	t->arg = arg;
 	if (b->subs == NULL) {
 		b->subs = bus_link_new(b->loop, &b->address, b->conf.name,
-		    bus_on_subs_link, b);
+		    false, bus_on_subs_link, b);
 	}
 	if (bus_link_context(b->subs) == NULL) {
 		topic_tell(t, false);

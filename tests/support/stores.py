@@ -129,9 +129,10 @@ class Postgres(Process):
 
 
 class Redis(Process):
-    def __init__(self, directory):
+    def __init__(self, directory, password=None):
         self.port = free_port()
-        self.password = hygiene.secret("redis-" + uuid.uuid4().hex)
+        self.password = password or hygiene.secret(
+            "redis-" + uuid.uuid4().hex)
         directory.mkdir(parents=True, exist_ok=True)
         config = directory / "redis.conf"
         config.touch(0o600)

@@ -6,9 +6,10 @@ SPDX-License-Identifier: MIT
 
 import asyncio
 
-from support.client import PATIENCE, new_id, private_chat
+from support.client import PATIENCE, Session, new_id, private_chat
 from support.process import poll
 from support.scene import chat_info, person
+from support.stores import Redis
 
 LINKS = ["gateway-redis", "chatd-redis"]
 QUICK = {"gateway": {"request_timeout": "1s"}}
@@ -439,3 +440,85 @@ async def test_changes_that_overtake_each_other(new_stack):
         names = [f["new_name"] for f in one.all("group_name_change_result")]
         assert names[-1] == "New", names
         assert (await chat_info(one, group))["name"] == "New"
+
+
+# ---- Redis itself ------------------------------------------------------------------
+
+async def presence_works(stack, watcher):
+    """A newcomer whom the watcher shares a chat with is seen to come."""
+    new = await person(stack, 1)
+    await private_chat(watcher, new)
+    await new.close()
+    await watcher.wait("user_status_changed", lambda f: f["user_id"] ==
+                       new.account.id and not f["is_online"],
+                       timeout=20 * PATIENCE)
+    mark = watcher.mark()
+    await Session.open(stack.gateways[1], new.account)
+    await watcher.wait("user_status_changed", lambda f: f["user_id"] ==
+                       new.account.id and f["is_online"], since=mark,
+                       timeout=20 * PATIENCE)
+
+
+async def test_a_demoted_master_is_left_for_the_new_one(new_stack):
+    stack = new_stack(gateways=2, chatds=2, relays=[
+        *LINKS, "presenced-redis"])
+    crowd = await Crowd.gather(stack, size=3, groups=1)
+    second = Redis(stack.directory / "second", stack.redis.password).start()
+    try:
+        old, new = stack.redis.connect(), second.connect()
+        old.config_set("masterauth", stack.redis.password)
+        new.config_set("masterauth", stack.redis.password)
+        new.replicaof(*stack.redis.address)
+        poll(lambda: new.info("replication")["master_link_status"] == "up",
+             "a replica in step")
+        # The failover. Whoever connects from now on gets to the new master;
+        # connections to the old one live on.
+        new.replicaof("NO", "ONE")
+        old.replicaof(*second.address)
+        for relay in stack.relays.values():
+            relay.target = second.address
+        await crowd.talk(2)
+        await crowd.has_all("after the failover")
+        for process in (*stack.chatds, *stack.presenceds):
+            await asyncio.to_thread(process.wait_log, "it was demoted")
+        await asyncio.to_thread(
+            poll, lambda: sum(c["name"] in ("parley-chatd", "presenced")
+                              for c in new.client_list()) == 3,
+            "links to the new master")
+        await crowd.talk()
+        await crowd.has_all("at the new master")
+        await presence_works(stack, crowd.people[0])
+    finally:
+        second.terminate()
+
+
+async def test_a_redis_that_refuses_is_named_and_waited_for(new_stack):
+    stack = new_stack(gateways=2, relays=["gateway-redis", "chatd-redis",
+                                          "presenced-redis"])
+    crowd = await Crowd.gather(stack, size=3, groups=1)
+    redis = stack.redis.connect()
+    # Out of memory: nothing is published less, presence waits.
+    redis.config_set("maxmemory-policy", "noeviction")
+    redis.config_set("maxmemory", "1")
+    await crowd.talk()
+    await asyncio.to_thread(stack.presenceds[0].wait_log,
+                            'remedy="give Redis more memory (maxmemory)"')
+    await crowd.has_all("while Redis had no memory")
+    redis.config_set("maxmemory", "0")
+    await presence_works(stack, crowd.people[0])
+    # Another password: said once, not at every attempt.
+    redis.config_set("requirepass", "another-one")
+    for relay in stack.relays.values():
+        relay.cut()
+    await crowd.talk()
+    chatd = stack.chatds[0]
+    await asyncio.to_thread(
+        chatd.wait_log, 'remedy="check the account and password in redis_url"')
+    tried = stack.relay("chatd-1", "redis").accepted
+    await asyncio.to_thread(poll, lambda: stack.relay(
+        "chatd-1", "redis").accepted > tried + 2, "more attempts")
+    assert chatd.log_text().count("error chatd redis_refused") == 1
+    redis.config_set("requirepass", stack.redis.password)
+    await crowd.talk()
+    await crowd.has_all("after the password was put right")
+    await presence_works(stack, crowd.people[0])
