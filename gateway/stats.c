@@ -52,6 +52,8 @@ static const struct {
 	    "Connections closed because they did not read" },
 	{ &stats.reads_paused, P "reads_paused_total",
 	    "Times reading from a client paused" },
+	{ &stats.rests, P "connections_rested_total",
+	    "Times a connection's requests waited after many refusals" },
 	{ &stats.events, P "events_total", "Events received from the bus" },
 	{ &stats.events_bad, P "events_bad_total",
 	    "Events that could not be read" },

@@ -23,6 +23,7 @@ struct stats {
 	struct metric *openings_delayed;
 	struct metric *openings_expired;
 	struct metric *reads_paused;
+	struct metric *rests;         /* see watch_rest */
 	struct metric *events;
 	struct metric *events_bad;
 	struct metric *dups;          /* repeats of a message, dropped */

@@ -12,6 +12,7 @@
 #include "gateway/admission.h"
 #include "gateway/conn.h"
 #include "gateway/settings.h"
+#include "gateway/stats.h"
 
 #define TICK_MS 100
 #define REST_MS 100
@@ -40,6 +41,7 @@ void
 watch_rest(struct conn *c)
 {
 	if (!list_linked(&c->rest)) {
+		metric_inc(stats.rests);
 		c->rest_due_ms = clock_mono_ms() + REST_MS;
 		list_push_back(&c->gw->conns->resting, &c->rest);
 	}
