@@ -6,19 +6,23 @@
 #       unit       C tests of single modules
 #       sql        the schema and every prepared statement, on a real database
 #       contract   every line of the protocol, by a client over a real stack
+#       conformance
+#                  WebSocket and HTTP by the letter of their standards, byte by byte
 #       system     faults, restarts, settings, the local stack
 #       chaos-short
 #                  every kind of fault once, in a minute, and a checker of what the
 #                  clients saw
 #       chaos      the same for half an hour, or PARLEY_CHAOS_MINUTES
 #       browser    the web page in a headless Chromium
-#       sanitize   unit, contract and system with address and undefined-behaviour
-#                  sanitizers; every process must also end without a leak
+#       sanitize   unit, contract, conformance and system, and the live fuzzer, with
+#                  address and undefined-behaviour sanitizers; every process must
+#                  also end without a leak
 #       fuzz       every reader of foreign bytes under libFuzzer (clang): a fixed
 #                  number of runs, or PARLEY_FUZZ_SECONDS for each target
 #       thread     contract and system with the thread sanitizer
 #       all        all of these
-#   Default: unit sql contract system chaos-short browser fuzz sanitize.
+#   Default: unit sql conformance contract system chaos-short browser fuzz
+#   sanitize.
 #
 # Installs the packages that are missing, builds what it needs under build/, starts
 # servers of its own on free ports and leaves none behind. Ends with the line
@@ -184,6 +188,11 @@ mode_contract() {
 	with_build contract dev "$RUNNING" run_pytest dev 1 contract=contract
 }
 
+mode_conformance() {
+	with_build conformance dev "$RUNNING" run_pytest dev 1 \
+		conformance=conformance
+}
+
 mode_system() {
 	with_build system dev "$RUNNING" run_pytest dev 1 system=system
 }
@@ -233,6 +242,7 @@ mode_sanitize() {
 sanitized_runs() {
 	run_ctest asan-unit asan unit
 	run_pytest asan 3 asan-contract=contract \
+		"asan-conformance=conformance fuzz/live" \
 		"asan-system=$SANITIZED"
 }
 
@@ -262,13 +272,13 @@ main() {
 	local modes=() mode groups='build run debug test'
 	for mode in "$@"; do
 		case $mode in
-		unit | sql | contract | system | chaos-short | chaos | browser | \
-			fuzz | sanitize | thread)
+		unit | sql | conformance | contract | system | chaos-short | \
+			chaos | browser | fuzz | sanitize | thread)
 			modes+=("$mode")
 			;;
 		all)
-			modes+=(unit sql contract system chaos-short browser fuzz
-				sanitize thread chaos)
+			modes+=(unit sql conformance contract system chaos-short
+				browser fuzz sanitize thread chaos)
 			;;
 		-h | --help)
 			usage
@@ -281,7 +291,8 @@ main() {
 		esac
 	done
 	[ ${#modes[@]} -gt 0 ] ||
-		modes=(unit sql contract system chaos-short browser fuzz sanitize)
+		modes=(unit sql conformance contract system chaos-short browser
+			fuzz sanitize)
 	[[ " ${modes[*]} " != *" browser "* ]] || groups+=' browser'
 	[[ " ${modes[*]} " != *" fuzz "* ]] || groups+=' fuzz'
 	mkdir -p "$RESULTS"
