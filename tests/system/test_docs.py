@@ -57,3 +57,35 @@ def test_an_installed_tree_is_complete(tmp_path):
                              check=True, text=True, capture_output=True).stdout
         assert out.startswith(kind)
     assert (tmp_path / "share/parley/www/index.html").exists()
+
+
+def names_of_tests():
+    """Every test in Python and C."""
+    found = set()
+    for path in (ROOT / "tests").rglob("*.py"):
+        found |= set(re.findall(r"^(?:async )?def (test_\w+)",
+                                path.read_text(), re.MULTILINE))
+    return found
+
+
+def test_the_threat_model_names_tests_that_exist():
+    text = (ROOT / "docs" / "security.md").read_text()
+    named = set(re.findall(r"`(test_\w+)`", text))
+    assert len(named) > 50
+    assert named <= names_of_tests(), named - names_of_tests()
+    targets = set()
+    for words in re.findall(r"fuzz targets?\s+((?:`\w+`(?:,\s+)?)+)", text):
+        targets |= set(re.findall(r"`(\w+)`", words))
+    assert len(targets) >= 8
+    for target in targets:
+        assert (ROOT / "tests" / "fuzz" / f"{target}_fuzz.c").exists(), target
+
+
+def test_every_danger_of_the_threat_model_has_its_test():
+    text = (ROOT / "docs" / "security.md").read_text()
+    tables = re.findall(r"^\| danger \|.*\n\|[-|]+\n((?:\|.*\n)+)", text,
+                        re.MULTILINE)
+    assert len(tables) >= 4
+    for row in "".join(tables).splitlines():
+        shown = row.split("|")[3]
+        assert re.search(r"`test_\w+`|`tests/\S+`", shown), row
