@@ -11,6 +11,9 @@
 
 #include "common/clock.h"
 
+/* 36 years: a burst that costs more is none that anybody waits for. It keeps sums
+ * of times within 64 bits. */
+#define COST_MAX_NS 0x1p60
 #define PERIOD_MAX_MS (INT64_C(366) * 86400000)
 
 /* Digits; *text is left behind them. */
@@ -130,8 +133,10 @@ rate_parse(const char *text, struct rate *rate_r)
 static uint64_t
 cost_of(const struct rate *rate, uint64_t n)
 {
-	return (uint64_t)((double)rate->period_ms * 1e6 * (double)n /
-	    (double)rate->count);
+	double ns = (double)rate->period_ms * 1e6 * (double)n /
+	    (double)rate->count;
+
+	return ns < COST_MAX_NS ? (uint64_t)ns : (uint64_t)COST_MAX_NS;
 }
 
 static uint64_t

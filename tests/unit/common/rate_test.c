@@ -162,6 +162,25 @@ test_off_and_changed_rates(void **state)
 	assert_int_equal(rate_take(&fast, &b, SECOND + SECOND / 10, 1), 0);
 }
 
+/* A burst worth more time than a bucket can tell is cut to what it can, and what
+ * a refusal promises still holds. */
+static void
+test_bursts_beyond_all_time(void **state)
+{
+	struct rate r = rate_of("1/366d burst 1000000");
+	rate_bucket b = 0;
+	uint64_t wait = 0;
+	int taken = 0;
+
+	(void)state;
+	for (; taken < 10000 && wait == 0; taken++) {
+		wait = rate_take(&r, &b, SECOND, 1);
+	}
+	assert_in_range(taken, 30, 40);
+	assert_true(wait > 0 && wait <= UINT64_C(366) * 86400 * SECOND);
+	assert_int_equal(rate_take(&r, &b, SECOND + wait, 1), 0);
+}
+
 /* ---- the table ---------------------------------------------------------- */
 
 struct thing {
@@ -294,6 +313,7 @@ main(void)
 		cmocka_unit_test(test_never_more_than_the_rate),
 		cmocka_unit_test(test_bytes_and_giving_back),
 		cmocka_unit_test(test_off_and_changed_rates),
+		cmocka_unit_test(test_bursts_beyond_all_time),
 		cmocka_unit_test(test_table_forgets_what_owes_nothing_first),
 		cmocka_unit_test(test_table_keeps_what_is_held),
 		cmocka_unit_test(test_keys),
