@@ -14,6 +14,7 @@
 #include "common/calls.h"
 #include "gateway/conn.h"
 #include "gateway/receipts.h"
+#include "gateway/stats.h"
 
 static enum out_result
 io_write(void *arg, struct out_frame *f)
@@ -88,10 +89,14 @@ conn_ping(struct conn *c)
 	unsigned char room[LWS_PRE + sizeof(ping_text)];
 
 	/* Not into the middle of a frame: conn_writable comes back here. */
-	c->ping_due = lws_partial_buffered(c->wsi) != 0;
-	if (c->ping_due) {
+	if (lws_partial_buffered(c->wsi)) {
+		if (!c->ping_due) {
+			metric_inc(stats.pings_delayed);
+		}
+		c->ping_due = true;
 		return;
 	}
+	c->ping_due = false;
 	memcpy(&room[LWS_PRE], ping_text, sizeof(ping_text));
 	if (lws_write(c->wsi, &room[LWS_PRE], sizeof(ping_text) - 1,
 	    LWS_WRITE_PING) < 0) {

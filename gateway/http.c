@@ -1,9 +1,9 @@
 /*
  * The life of a request. The bounds: JSON bodies by body_max, forms by their
  * file (and as many at a time as media_upload.h allows), a body must be complete
- * within BODY_TIME_MS or FILE_TIME_MS, and a body that is no longer wanted is
- * read for DROP_TIME_MS at most. Idle sockets are the library's business (timeout_secs,
- * keepalive_timeout).
+ * within body_timeout, a file within FILE_TIMES of it, and a body that is no
+ * longer wanted is read for DROP_TIME_MS at most. Idle sockets are the library's
+ * business (timeout_secs, keepalive_timeout).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -32,8 +32,8 @@
 
 /* No header can be longer: see max_http_header_data in server.c. */
 #define HEADERS_MAX 8192
-#define BODY_TIME_MS 120000
-#define FILE_TIME_MS 600000
+/* A file may take so many times body_timeout. */
+#define FILE_TIMES 5
 #define DROP_TIME_MS 5000
 /* When to try again after a connection too many. */
 #define REFUSED_WAIT_MS 10000
@@ -410,6 +410,16 @@ drop(struct http *h)
 	return 0;
 }
 
+static bool
+is_late(const struct http *h)
+{
+	uint64_t times = h->route != NULL && h->route->body == BODY_FILE
+	    ? FILE_TIMES : 1;
+
+	return clock_mono_ms() - h->started_ms >
+	    times * (uint64_t)settings.body_timeout;
+}
+
 int
 http_body(struct http *h, const void *data, size_t len)
 {
@@ -417,8 +427,7 @@ http_body(struct http *h, const void *data, size_t len)
 	if (h->state != HTTP_READING) {
 		return h->state == HTTP_DROPPING ? drop(h) : 0;
 	}
-	if (clock_mono_ms() - h->started_ms > (h->route != NULL &&
-	    h->route->body == BODY_FILE ? FILE_TIME_MS : BODY_TIME_MS)) {
+	if (is_late(h)) {
 		return -1;
 	}
 	if (h->route == NULL || h->route->body == BODY_NONE) {

@@ -36,7 +36,6 @@
 #define RX_BUFFER 1024
 #define READ_BUFFER 16384
 #define TX_AT_ONCE (1024 * 1024)
-#define HEADER_TIME_S 10
 #define HTTP_IDLE_S 15
 
 struct server {
@@ -214,6 +213,13 @@ limit_files(void)
 	(void)setrlimit(RLIMIT_NOFILE, &rl);
 }
 
+/* The library counts in seconds. */
+static unsigned
+seconds(int64_t ms)
+{
+	return (unsigned)((ms + 999) / 1000);
+}
+
 static bool
 start_library(struct server *s)
 {
@@ -232,8 +238,8 @@ start_library(struct server *s)
 	info.max_http_header_data = HEADER_DATA_MAX;
 	info.max_http_header_pool = HEADERS_AT_ONCE;
 	info.pt_serv_buf_size = READ_BUFFER;
-	info.timeout_secs = HEADER_TIME_S;
-	info.timeout_secs_ah_idle = HEADER_TIME_S;
+	info.timeout_secs = seconds(settings.header_timeout);
+	info.timeout_secs_ah_idle = seconds(settings.header_timeout);
 	info.keepalive_timeout = HTTP_IDLE_S;
 	info.retry_and_idle_policy = &no_pings;
 	info.server_string = "parley";

@@ -87,6 +87,12 @@ const struct config_row settings_rows[] = {
 	    "uploads at a time; beyond: 503" },
 	{ "connections_max", CONFIG_INT, S(connections_max), "10000", 1,
 	    1000000, 0, "WebSocket connections; beyond: closed with 1013" },
+	{ "header_timeout", CONFIG_MS, S(header_timeout), "10s", 1000,
+	    SECONDS(600), 0, "a client's time to send a request's head, or to "
+	    "go on with its body" },
+	{ "body_timeout", CONFIG_MS, S(body_timeout), "2m", 1000,
+	    SECONDS(3600), 0, "a client's time to send a whole body; files get "
+	    "five times as long" },
 	{ "openings_max", CONFIG_INT, S(openings_max), "256", 1, 1000000, 0,
 	    "connections that open at a time; others wait for their turn" },
 	{ "opening_wait", CONFIG_MS, S(opening_wait), "30s", 100,

@@ -46,6 +46,8 @@ struct settings {
 	int64_t outbox_max;
 	int64_t heartbeat;
 	int64_t recheck_interval;
+	int64_t header_timeout;
+	int64_t body_timeout;
 	int64_t openings_max;
 	int64_t opening_wait;
 	int64_t drain_spread;

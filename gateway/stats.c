@@ -48,6 +48,8 @@ static const struct {
 	    "Connections that had to wait for their turn to open" },
 	{ &stats.openings_expired, P "openings_expired_total",
 	    "Connections closed because their turn did not come" },
+	{ &stats.pings_delayed, P "pings_delayed_total",
+	    "Pings that had to wait for the end of a frame half written" },
 	{ &stats.slow_closes, P "slow_closes_total",
 	    "Connections closed because they did not read" },
 	{ &stats.reads_paused, P "reads_paused_total",

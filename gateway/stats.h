@@ -20,6 +20,7 @@ struct stats {
 	struct metric *bytes_in;
 	struct metric *bytes_out;
 	struct metric *slow_closes;
+	struct metric *pings_delayed;
 	struct metric *openings_delayed;
 	struct metric *openings_expired;
 	struct metric *reads_paused;
