@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "chatd/db_connect.h"
+#include "chatd/db_fault.h"
 #include "chatd/db_int.h"
 #include "common/clock.h"
 #include "common/daemon.h"
@@ -26,6 +27,8 @@
 
 #define TICK_MS 100
 #define ATTEMPTS_MAX 6
+/* The same refusal is logged once in so long. */
+#define REFUSAL_LOG_MS 5000
 
 /* ---- ending units -------------------------------------------------------- */
 
@@ -177,28 +180,45 @@ unit_again(struct db *db, struct db_unit *u)
 	db->waiting++;
 }
 
-/* The transaction was rolled back for reasons that pass by themselves. */
-static bool
-is_passing(const struct db_result *r)
+/* One line for many of a kind: a full disk refuses every send. */
+static void
+log_refused(struct db *db, const struct db_unit *u)
 {
-	return r->outcome == DB_FAILED &&
-	    (strcmp(r->sqlstate, "40001") == 0 ||
-	    strcmp(r->sqlstate, "40P01") == 0 ||
-	    strcmp(r->sqlstate, "55P03") == 0);
+	const struct db_result *r = u->result;
+	uint64_t now = clock_mono_ms();
+
+	if (strcmp(db->refusal, r->sqlstate) == 0 &&
+	    now - db->refusal_logged_ms < REFUSAL_LOG_MS) {
+		db->refusals_unlogged++;
+		return;
+	}
+	log_warn("db_refused", "statement=%s sqlstate=%s constraint=%s "
+	    "unlogged_before=%u remedy=\"%s\"",
+	    sql_statements[u->steps[0].statement].name, r->sqlstate,
+	    r->constraint, db->refusals_unlogged,
+	    db_fault_remedy(r->sqlstate));
+	memcpy(db->refusal, r->sqlstate, sizeof(db->refusal));
+	db->refusal_logged_ms = now;
+	db->refusals_unlogged = 0;
 }
 
 void
 db_unit_answered(struct db *db, struct db_unit *u)
 {
-	if (is_passing(u->result) && u->attempts < ATTEMPTS_MAX &&
-	    clock_mono_ms() < u->deadline_ms) {
-		unit_again(db, u);
-		return;
+	struct db_result *r = u->result;
+	bool passes = r->outcome == DB_FAILED && db_fault_passes(r->sqlstate);
+
+	if (passes) {
+		metric_inc(db->m_conflicts);
+		if (u->attempts < ATTEMPTS_MAX &&
+		    clock_mono_ms() < u->deadline_ms) {
+			unit_again(db, u);
+			return;
+		}
 	}
-	if (u->result->outcome == DB_FAILED) {
-		log_warn("db_refused", "statement=%s sqlstate=%s constraint=%s",
-		    sql_statements[u->steps[0].statement].name,
-		    u->result->sqlstate, u->result->constraint);
+	if (r->outcome == DB_FAILED) {
+		metric_inc(db->m_failed);
+		log_refused(db, u);
 	}
 	unit_end(db, u);
 }
@@ -289,6 +309,11 @@ register_metrics(struct db *db)
 	    "From submitting a database transaction to its end.");
 	db->m_retries = metric_counter("parley_db_retries_total", NULL,
 	    "Transactions sent again after a conflict or a lost link.");
+	db->m_conflicts = metric_counter("parley_db_conflicts_total", NULL,
+	    "Transactions rolled back for a serialization failure, a deadlock "
+	    "or a lock held too long.");
+	db->m_failed = metric_counter("parley_db_failed_total", NULL,
+	    "Transactions that the database refused.");
 	db->m_refused = metric_counter("parley_db_unavailable_total", NULL,
 	    "Transactions that ended without the database's answer.");
 	db->m_lost = metric_counter("parley_db_links_lost_total", NULL,

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "chatd/db_connect.h"
+#include "chatd/db_fault.h"
 #include "chatd/db_int.h"
 #include "common/attr.h"
 #include "common/log.h"
@@ -120,6 +121,24 @@ set_session(PGconn *conn, char *error, size_t error_len)
 	return true;
 }
 
+/* A standby, or a primary that was told so: it would refuse every send. */
+static bool
+takes_writes(PGconn *conn, char *error, size_t error_len)
+{
+	PGresult *res = PQexec(conn, "SHOW transaction_read_only");
+	bool good = PQresultStatus(res) == PGRES_TUPLES_OK &&
+	    strcmp(PQgetvalue(res, 0, 0), "off") == 0;
+
+	if (!good && PQresultStatus(res) == PGRES_TUPLES_OK) {
+		snprintf(error, error_len, "the server is read-only (%s)",
+		    db_fault_remedy("25006"));
+	} else if (!good) {
+		db_first_line(PQerrorMessage(conn), error, error_len);
+	}
+	PQclear(res);
+	return good;
+}
+
 static bool
 send_prepares(PGconn *conn)
 {
@@ -175,7 +194,8 @@ db_connect(const char *url, char *error, size_t error_len)
 	if (conn == NULL) {
 		return NULL;
 	}
-	if (!set_session(conn, error, error_len)) {
+	if (!set_session(conn, error, error_len) ||
+	    !takes_writes(conn, error, error_len)) {
 		PQfinish(conn);
 		return NULL;
 	}

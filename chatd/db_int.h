@@ -123,9 +123,14 @@ struct db {
 	uint64_t connect_at_ms;
 	unsigned failures;      /* connects in a row */
 	uv_async_t *kick;       /* ends what was refused */
+	char refusal[6];        /* the SQLSTATE last logged */
+	uint64_t refusal_logged_ms;
+	unsigned refusals_unlogged;
 	struct metric *m_latency;
 	struct metric *m_steps;
 	struct metric *m_retries;
+	struct metric *m_conflicts;
+	struct metric *m_failed;
 	struct metric *m_refused;
 	struct metric *m_lost;
 	struct metric *m_connect_failures;

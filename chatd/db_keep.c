@@ -51,8 +51,9 @@ connect_failed(struct db *db, const char *error)
 	}
 	db->failures++;
 	metric_inc(db->m_connect_failures);
-	log_warn("postgres_connect_failed", "retry_ms=%llu cause=\"%s\"",
-	    (unsigned long long)wait, error);
+	log_warn("postgres_connect_failed", "retry_ms=%llu cause=\"%s\" "
+	    "remedy=\"check database_url, and that the server runs and has "
+	    "connections left\"", (unsigned long long)wait, error);
 	/* Half to all of it, so that many chatds do not knock at once. */
 	db->connect_at_ms = clock_mono_ms() + wait / 2 +
 	    randombytes_uniform((uint32_t)(wait / 2 + 1));

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "chatd/db_connect.h"
+#include "chatd/db_fault.h"
 #include "chatd/db_int.h"
 #include "chatd/db_tls.h"
 #include "common/clock.h"
@@ -103,21 +104,6 @@ link_send(struct db_link *l, struct db_unit *u)
 
 /* ---- reading ------------------------------------------------------------- */
 
-static bool
-starts(const char *text, const char *prefix)
-{
-	return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
-/* Whether an error means that this session is of no more use: the server stops,
- * or turned into a standby that takes no writes. */
-static bool
-is_link_fault(const char *sqlstate)
-{
-	return starts(sqlstate, "57P") || starts(sqlstate, "08") ||
-	    strcmp(sqlstate, "25006") == 0 || strcmp(sqlstate, "26000") == 0;
-}
-
 static void
 note_error(struct db_unit *u, const PGresult *res)
 {
@@ -198,7 +184,7 @@ take_result(struct db_link *l, PGresult *res)
 	default:
 		l->answered = true;
 		state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
-		if (state == NULL || is_link_fault(state)) {
+		if (state == NULL || db_fault_ends_link(state)) {
 			char cause[256];
 
 			db_first_line(PQresultErrorMessage(res), cause,

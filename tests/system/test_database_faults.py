@@ -1,0 +1,303 @@
+"""The database refuses, conflicts, fails over, or is cut off within a COMMIT: what
+was answered holds, what was not is resolved by asking again.
+
+SPDX-License-Identifier: MIT
+"""
+
+import asyncio
+
+from support.client import PATIENCE, new_id
+from support.process import poll
+from support.scene import chat_info, pair, person
+from support.traffic import Sender
+
+QUICK = {"gateway": {"request_timeout": "3s"}}
+
+
+def lenient(*sessions):
+    for session in sessions:
+        session.invariants.lenient = True
+
+
+async def stored(stack, chat_id):
+    return stack.sql("SELECT count(*), count(DISTINCT front_msg_id), max(seq) "
+                     "FROM messages WHERE chat_id = %s", chat_id)[0]
+
+
+def role(stack, setting):
+    """A setting of chatd's role in this database, for new connections."""
+    with stack.postgres.connect(stack.database) as link:
+        link.execute(f"ALTER ROLE parley_chatd IN DATABASE {stack.database} "
+                     f"{setting}")
+
+
+def cut_links(stack):
+    """chatd's connections are ended as by an administrator (57P01)."""
+    return len(stack.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
+        "datname = %s AND usename = 'parley_chatd'", stack.database))
+
+
+async def background(function, *arguments):
+    return await asyncio.to_thread(function, *arguments)
+
+
+# ---- conflicts ---------------------------------------------------------------------
+
+async def test_serialization_failures_are_repeated(new_stack):
+    """Two chatds under serializable isolation and many who write to one chat."""
+    stack = new_stack(gateways=2, chatds=2, settings={"gateway": {
+        "request_timeout": "20s"}})
+    role(stack, "SET default_transaction_isolation = 'serializable'")
+    cut_links(stack)
+    ann, ben, chat_id = await pair(stack)
+    lenient(ann, ben)
+    made = await ann.ask("create_group", name="Busy",
+                         member_ids=[ben.account.id])
+    group = made["chat"]["id"]
+    senders = [Sender(who, chat, 60, f"{i} conflicts")
+               for i, (who, chat) in enumerate(
+                   [(ann, chat_id), (ben, chat_id)])]
+
+    async def rename(who, label):
+        for i in range(10):
+            answer = await who.ask("change_group_name", chat_id=group,
+                                   new_name=f"{label} {i}")
+            assert answer["type"] == "group_name_change_result", answer
+    await ann.ask("give_admin", chat_id=group, user_id=ben.account.id)
+    await asyncio.gather(*(s.run() for s in senders), rename(ann, "a"),
+                         rename(ben, "b"))
+    assert await stored(stack, chat_id) == (120, 120, 120)
+    assert sum(s.errors for s in senders) == 0
+    version = stack.sql("SELECT version FROM chats WHERE id = %s", group)
+    assert version == [(21,)]
+
+
+async def test_a_deadlock_is_resolved_and_repeated(new_stack):
+    """Another session takes the locks of two chats in the opposite order."""
+    stack = new_stack(settings={"gateway": {"request_timeout": "10s"}})
+    ann, ben, one = await pair(stack)
+    cid, dan, other = await pair(stack)
+    eve, fay, third = await pair(stack)
+    lenient(ann, ben, cid, dan, eve, fay)
+    first, last = sorted((one, other))
+
+    def waiting():
+        return stack.sql(
+            "SELECT pid FROM pg_stat_activity WHERE datname = %s AND "
+            "usename = 'parley_chatd' AND wait_event_type = 'Lock'",
+            stack.database)
+    lock = "SELECT FROM chats WHERE id = %s FOR UPDATE"
+    with stack.postgres.connect(stack.database) as link, \
+            stack.postgres.connect(stack.database) as gate:
+        link.execute("SET deadlock_timeout = '30s'")
+        link.execute("BEGIN")
+        link.execute(lock, (last,))
+        # While a send waits at the gate those to both chats become one batch.
+        gate.execute("BEGIN")
+        gate.execute(lock, (third,))
+        tasks = [asyncio.ensure_future(eve.say(third, f"first {new_id()}"))]
+        await background(poll, waiting, "a send that waits at the gate")
+        tasks += [asyncio.ensure_future(who.say(chat, f"both {new_id()}"))
+                  for who, chat in ((ann, one), (cid, other))]
+        chatd = stack.chatds[0]
+        await background(poll, lambda: chatd.metric("parley_writer_queued")
+                         == 2, "a batch of both")
+        gate.execute("ROLLBACK")
+        # It has the first chat and waits for the last.
+        await background(poll, lambda: stack.sql(
+            "SELECT 1 FROM messages WHERE chat_id = %s", third), "the gate")
+        await background(poll, waiting, "the batch that waits")
+        await background(link.execute, lock, (first,))
+        link.execute("ROLLBACK")
+    answers = await asyncio.gather(*tasks)
+    assert [a["type"] for a in answers] == ["new_message"] * 3
+    assert chatd.metric("parley_db_conflicts_total") >= 1
+    for chat in (one, other, third):
+        assert await stored(stack, chat) == (1, 1, 1)
+
+
+async def test_a_lock_held_too_long_is_unavailable_not_for_ever(new_stack):
+    stack = new_stack(settings=QUICK)
+    ann, ben, chat_id = await pair(stack)
+    lenient(ann, ben)
+    front = new_id()
+    with stack.postgres.connect(stack.database) as link:
+        link.execute("BEGIN")
+        link.execute("SELECT FROM chats WHERE id = %s FOR UPDATE", (chat_id,))
+        answer = await ann.say(chat_id, "behind a lock", front)
+        assert (answer["type"], answer["reason"]) == ("error", "unavailable")
+        # Another chat is not held up by it.
+        cid = await person(stack)
+        created = await ann.ask("create_private_chat", user_id=cid.account.id)
+        answer = await ann.say(created["chat_item"]["id"], "past the lock")
+        assert answer["type"] == "new_message"
+        link.execute("ROLLBACK")
+    assert (await ann.say(chat_id, "behind a lock", front))["type"] == \
+        "new_message"
+    assert await stored(stack, chat_id) == (1, 1, 1)
+
+
+# ---- a link lost within the COMMIT ---------------------------------------------------
+
+async def lost_commit(stack, act, committed, happened):
+    """`act` while its COMMIT's answer is held; the link is cut once the commit
+    stands, or before its Sync got through. Returns act's answer."""
+    relay = stack.relay("chatd-1", "postgres")
+    if happened:
+        relay.hold("down")
+        task = asyncio.ensure_future(act())
+        await background(poll, committed, "the commit")
+    else:
+        # The Sync that commits: a message of its own, without a body.
+        watch = relay.watch(b"S\x00\x00\x00\x04", "hold", when="before")
+        task = asyncio.ensure_future(act())
+        await watch.passed()
+        assert not committed()
+    before = stack.chatds[0].metric("parley_db_links_lost_total")
+    relay.cut()
+    relay.release()
+    answer = await task
+    assert stack.chatds[0].metric("parley_db_links_lost_total") > before
+    return answer
+
+
+async def test_a_commit_whose_answer_was_lost(new_stack):
+    stack = new_stack(gateways=2, relays=["chatd-postgres"], settings={
+        "gateway": {"request_timeout": "10s"}})
+    ann, ben, chat_id = await pair(stack)
+    cid = await person(stack, 1)
+    lenient(ann, ben, cid)
+    for happened in (True, False):
+        text = f"is it stored? {happened}"
+
+        def sent(text=text):
+            return stack.sql("SELECT 1 FROM messages WHERE content = %s", text)
+        answer = await lost_commit(
+            stack, lambda text=text: ann.say(chat_id, text), sent, happened)
+        assert answer["type"] == "new_message"
+        await ben.wait("new_message",
+                       lambda f, text=text: f["message"]["content"] == text)
+        assert len(sent()) == 1
+
+        name = f"Founded {happened}"
+
+        def founded(name=name):
+            return stack.sql("SELECT id FROM chats WHERE name = %s", name)
+        answer = await lost_commit(
+            stack, lambda name=name: ann.ask(
+                "create_group", name=name, member_ids=[ben.account.id],
+                request_id=new_id()), founded, happened)
+        assert answer["type"] == "group_chat_created", answer
+        group = answer["chat"]["id"]
+        assert [str(i) for i, in founded()] == [group]
+        await ben.wait("group_chat_created", lambda f, group=group:
+                       f["chat_item"]["id"] == group, timeout=20 * PATIENCE)
+
+        def joined(group=group):
+            return stack.sql(
+                "SELECT 1 FROM members WHERE chat_id = %s AND user_id = %s",
+                group, cid.account.id)
+        answer = await lost_commit(
+            stack, lambda group=group: ann.ask(
+                "add_members", chat_id=group, member_ids=[cid.account.id]),
+            joined, happened)
+        assert answer["type"] == "chat_members_added", answer
+        for who in (ben, cid):
+            await who.until(
+                lambda who=who, group=group: any(
+                    f["type"] in ("chat_added", "chat_members_added",
+                                  "group_chat_created") and group in (
+                        f.get("chat_id"), f.get("chat_item", {}).get("id"))
+                    for f in who.frames), "the change", 20 * PATIENCE)
+
+        def gone(joined=joined):
+            return not joined()
+        answer = await lost_commit(
+            stack, lambda group=group: ann.ask(
+                "remove_member", chat_id=group, member_id=cid.account.id),
+            gone, happened)
+        assert answer["type"] == "chat_member_removed", answer
+        await cid.wait("chat_member_removed", lambda f, group=group:
+                       f["chat_id"] == group, timeout=20 * PATIENCE)
+        for who in (ann, ben):
+            members = (await chat_info(who, group))["members"]
+            assert {m["user_id"] for m in members} == {
+                ann.account.id, ben.account.id}
+    assert await stored(stack, chat_id) == (2, 2, 2)
+
+
+# ---- refusals of the whole server ---------------------------------------------------
+
+async def traffic_across(stack, sessions, begin, end, said):
+    """Sends across a fault: each is acknowledged in the end, none twice."""
+    ann, ben, chat_id = sessions
+    count = (await stored(stack, chat_id))[0]
+    one = Sender(ann, chat_id, 120, f"across {said}")
+    run = asyncio.ensure_future(one.run())
+    await one.until_acked(20)
+    mark = len(stack.chatds[0].log_text())
+    await background(begin)
+    await background(stack.chatds[0].wait_log, said, mark)
+    await background(end)
+    await run
+    count += 120
+    assert await stored(stack, chat_id) == (count, count, count)
+    await ben.until(lambda: {m["seq"] for m in ben.messages(chat_id)} >=
+                    set(range(1, count + 1)), f"all across {said}",
+                    20 * PATIENCE)
+
+
+async def test_what_a_server_refuses_is_named_and_waited_for(new_stack):
+    stack = new_stack(gateways=2, settings=QUICK)
+    sessions = await pair(stack)
+    lenient(*sessions[:2])
+
+    def no_connections():
+        role(stack, "RESET ALL")
+        with stack.postgres.connect("postgres") as link:
+            link.execute("ALTER ROLE parley_chatd CONNECTION LIMIT 0")
+        cut_links(stack)
+
+    def connections():
+        with stack.postgres.connect("postgres") as link:
+            link.execute("ALTER ROLE parley_chatd CONNECTION LIMIT -1")
+    await traffic_across(stack, sessions, no_connections, connections,
+                         "too many connections")
+
+    def read_only():
+        role(stack, "SET default_transaction_read_only = on")
+        cut_links(stack)
+
+    def writable():
+        role(stack, "RESET default_transaction_read_only")
+    await traffic_across(stack, sessions, read_only, writable,
+                         "the server is read-only")
+
+
+async def test_a_full_disk_is_unavailable_and_nothing_else_suffers(new_stack):
+    """53100 and 53200, raised where a row is about to be stored."""
+    stack = new_stack(settings=QUICK)
+    ann, ben, chat_id = await pair(stack)
+    lenient(ann, ben)
+    for state, remedy in (("53100", "free its disk"),
+                          ("53200", "max_locks_per_transaction")):
+        front = new_id()
+        with stack.postgres.connect(stack.database) as link:
+            link.execute(
+                "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS "
+                f"$$BEGIN RAISE SQLSTATE '{state}'; END$$")
+            link.execute("CREATE TRIGGER fail BEFORE INSERT ON messages "
+                         "FOR EACH ROW EXECUTE FUNCTION fail()")
+            answer = await ann.say(chat_id, "no room", front)
+            assert (answer["type"], answer["reason"]) == \
+                ("error", "unavailable")
+            await background(stack.chatds[0].wait_log, remedy)
+            # What only reads goes on, on the same connections.
+            info = await chat_info(ann, chat_id)
+            link.execute("DROP TRIGGER fail ON messages")
+            link.execute("DROP FUNCTION fail()")
+        answer = await ann.say(chat_id, "no room", front)
+        assert answer["type"] == "new_message"
+        assert answer["message"]["seq"] == info["last_seq"] + 1
+    assert await stored(stack, chat_id) == (2, 2, 2)
