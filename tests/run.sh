@@ -163,6 +163,12 @@ RUNNING='gateway chatd presenced wrong_version_peer shift_clock'
 SANITIZED='system --ignore=system/test_local.py --ignore=system/test_docs.py
 	--ignore=system/test_hardening.py --ignore=system/test_systemd.py'
 
+# The tests of the web client run in two parts side by side: these, and the others.
+BROWSER_SECOND=
+for part in accessibility line many_messages media served screenshots timeline; do
+	BROWSER_SECOND+=" browser/test_$part.py"
+done
+
 # with_build PART PRESET TARGETS COMMAND...
 with_build() {
 	local part=$1 preset=$2 targets=$3
@@ -228,7 +234,9 @@ long_chaos() {
 }
 
 mode_browser() {
-	with_build browser dev "$RUNNING" run_pytest dev 1 browser=browser
+	with_build browser dev "$RUNNING" run_pytest dev 1 \
+		"browser=browser${BROWSER_SECOND// / --ignore=}" \
+		"browser-second=${BROWSER_SECOND# }"
 }
 
 mode_sanitize() {

@@ -66,6 +66,7 @@ function drawing(session) {
       drawTitle(session.store);
     }
   });
+  session.client.on('state', status);
   session.client.on('outbox', () => {
     list();
     side();

@@ -9,15 +9,14 @@ from support.browser import Browser, Person
 
 
 @pytest.fixture(scope="session")
-def browsers(world, shared_stack):
+def browsers(shared_stack):
     """browsers(i): the i-th browser, with a profile of its own."""
     made = []
 
     def get(i):
         while len(made) <= i:
             gateways = shared_stack.gateways
-            made.append(Browser(str(len(made)), world.directory,
-                                gateways[len(made) % len(gateways)]))
+            made.append(Browser(gateways[len(made) % len(gateways)]))
         return made[i]
     yield get
     for browser in made:

@@ -120,8 +120,9 @@ async def test_an_answer_lost_with_the_line_makes_no_second_message(person,
     assert stack.sql("SELECT count(*) FROM messages") == [(1,)]
 
 
-async def test_all_that_was_missed_comes_page_by_page(person, stack):
+async def test_all_that_was_missed_comes_page_by_page(person, new_stack):
     """More than one page of a sync, and more than the page keeps."""
+    stack = new_stack(settings={"gateway": {"rate_sends": "9999/s burst 9999"}})
     ann, ben, chat_id = await two(person, stack)
     await ben.say(chat_id, "the last before the gap")
     ann.shows("the last before the gap")

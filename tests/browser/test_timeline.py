@@ -59,7 +59,7 @@ for (let game = 0; game < 150; game += 1) {
     const seqs = timeline.messages.map(m => m.seq);
     const say = (what) => faults.push(`seed ${seed} game ${game} step ${step}: ${what}`);
     if (seqs.some((s, i) => i && s <= seqs[i - 1])) say(`not in order: ${seqs}`);
-    if (seqs.length > 300) say(`${seqs.length} messages`);
+    if (seqs.length > 200) say(`${seqs.length} messages`);
     if (timeline.end > states.length) say('an end that nobody said');
     const holes = [];
     for (let s = timeline.first; s <= timeline.last; s += 1) {

@@ -5,6 +5,7 @@ at the end of each test.
 SPDX-License-Identifier: MIT
 """
 
+import shutil
 import tempfile
 
 from selenium import webdriver
@@ -35,13 +36,14 @@ OF_THE_LINE = ("WebSocket connection to", "net::ERR_", "Failed to load resource"
 class Browser:
     """One Chromium. `media`: the gateway behind the address of stored files."""
 
-    def __init__(self, label, directory, media):
+    def __init__(self, media):
         options = webdriver.ChromeOptions()
         options.binary_location = "/usr/bin/chromium"
         for flag in FLAGS:
             options.add_argument(flag)
-        profile = tempfile.mkdtemp(prefix=f"chromium-{label}-", dir=directory)
-        options.add_argument(f"--user-data-dir={profile}")
+        # Not beside the processes' logs, in which no message may stand.
+        self.profile = tempfile.mkdtemp(prefix="parley-chromium-")
+        options.add_argument(f"--user-data-dir={self.profile}")
         # Pictures have absolute addresses, made from the public URL.
         options.add_argument("--host-resolver-rules=MAP parley.test:80 "
                              f"127.0.0.1:{media.port}")
@@ -95,6 +97,7 @@ class Browser:
 
     def quit(self):
         self.driver.quit()
+        shutil.rmtree(self.profile, ignore_errors=True)
 
 
 class Person:

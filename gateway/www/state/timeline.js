@@ -13,7 +13,7 @@
  */
 
 export const PAGE = 100;
-const LIMIT = 300;
+const LIMIT = 200;
 const STATES = ['sent', 'delivered', 'read'];
 
 /* A state never goes backwards. Tells whether it changed. */

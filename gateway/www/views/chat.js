@@ -60,7 +60,9 @@ export class ChatView {
     const { open } = this.#session.store;
     if (open) {
       const typing = this.#typing(open);
-      $('chat-status').textContent = typing || this.#status(open);
+      // Without a line nobody knows who is there.
+      $('chat-status').textContent = typing ||
+        (this.#session.client.online ? this.#status(open) : 'connecting…');
       $('chat-status').classList.toggle('accent', Boolean(typing));
       $('typing').textContent = typing;
     }
