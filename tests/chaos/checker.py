@@ -10,9 +10,9 @@ SPDX-License-Identifier: MIT
 from collections import defaultdict
 from typing import NamedTuple
 
-from .history import (Attempt, Blow, Change, Ended, Forbidden, Heard, Inbox,
-                      Joined, Left, Opened, Presence, Read, Refused, Sample, Seen,
-                      Settled, Synced, Told, Token, Upload, Wrong)
+from .history import (Attempt, Blow, Change, Ended, Forbidden, Inbox, Joined,
+                      Left, Opened, Presence, Read, Refused, Sample, Seen,
+                      Settled, Synced, Told, ToldRead, Token, Upload, Wrong)
 
 RANK = {"sent": 0, "delivered": 1, "read": 2}
 FOREVER = float("inf")
@@ -44,13 +44,14 @@ class Case:
             by_kind[type(record)].append(record)
         for name, kind in (
                 ("attempts", Attempt), ("seen", Seen), ("refused", Refused),
-                ("told", Told), ("reads", Read), ("opened", Opened),
+                ("told", Told), ("told_read", ToldRead), ("reads", Read),
+                ("opened", Opened),
                 ("ended", Ended), ("synced", Synced), ("joined", Joined),
                 ("left", Left), ("changes", Change), ("samples", Sample),
                 ("forbidden", Forbidden), ("tokens", Token),
                 ("inboxes", Inbox), ("presences", Presence),
                 ("uploads", Upload), ("settled", Settled), ("wrong", Wrong),
-                ("heard", Heard), ("blows", Blow)):
+                ("blows", Blow)):
             setattr(self, name, by_kind[kind])
         self.session = {o.session: o for o in self.opened}
         self.end_of = {e.session: e.at for e in self.ended}
@@ -446,7 +447,10 @@ def states_are_honest(case):
 
 def senders_are_told(case):
     """A session open since before the send, to the end, was told of each message
-    of its user that is delivered."""
+    of its user that is delivered: that it is, or that the others have read it."""
+    read = defaultdict(float)
+    for t in case.told_read:
+        read[t.session, t.chat, t.reader] = t.at
     told = defaultdict(set)
     for t in case.told:
         told[t.session].update(t.ids)
@@ -467,7 +471,10 @@ def senders_are_told(case):
                 < row.seq:
             continue
         for o in sessions[row.sender]:
-            if o.at < sent.at and row.id not in told[o.session]:
+            if o.at < sent.at and row.id not in told[o.session] and any(
+                    read[o.session, row.chat, p] < sent.at or
+                    case.db.members[row.chat, p].read < row.seq
+                    for p in people):
                 yield Fault("senders are told", f"message {row.id} (seq "
                             f"{row.seq}) is delivered, and its sender's open "
                             "session was not told", row.id, row.front,
@@ -549,28 +556,6 @@ def presence_agrees(case):
                         f"{words[p.said]} and is {words[p.true]}")
 
 
-def presence_is_heard(case):
-    """A session that stays open holds of each other, unasked, what is true: by
-    its user_info and what it was told since."""
-    last, truth = {}, {}
-    for h in case.heard:
-        if h.session in case.open_at_end:
-            last.setdefault((h.session, h.user), []).append(h)
-    for p in case.presences:
-        truth[p.user] = p
-    for (session, user), told in last.items():
-        p = truth.get(user)
-        if p is None or case.end_of.get(session, FOREVER) < p.at:
-            continue
-        told = [h for h in told if h.at <= p.at]
-        if told and told[-1].online != p.true:
-            words = ("Offline", "Online")
-            yield Fault("presence is heard", f"user {user} is "
-                        f"{words[p.true]}; the session was last told "
-                        f"{words[told[-1].online]}, at {told[-1].at:.1f} s",
-                        session=session)
-
-
 def tokens_end(case):
     """A token that a logout ended never works again; no other one is refused."""
     ended = {}
@@ -623,7 +608,7 @@ RULES = [acked_is_stored, stored_once, only_attempted, refused_is_not_stored,
          not_after_removal, not_forbidden_in_doubt, marks_never_go_back,
          states_never_go_back, states_are_honest, senders_are_told,
          all_is_delivered, final_states, unread_is_a_recount,
-         presence_agrees, presence_is_heard, tokens_end, created_once, uploads_are_clear,
+         presence_agrees, tokens_end, created_once, uploads_are_clear,
          nothing_wrong_at_sight]
 
 

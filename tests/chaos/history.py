@@ -61,6 +61,14 @@ class Told(NamedTuple):
     ids: tuple
 
 
+class ToldRead(NamedTuple):
+    """chat_read."""
+    at: float
+    session: int
+    chat: str
+    reader: str
+
+
 class Read(NamedTuple):
     """A chat_messages_read; at: when it was answered or given up."""
     began: float
@@ -154,15 +162,6 @@ class Presence(NamedTuple):
     user: str
     said: bool
     true: bool
-
-
-class Heard(NamedTuple):
-    """A session was told, unasked, whether the other side of a private chat is
-    online."""
-    at: float
-    session: int
-    user: str
-    online: bool
 
 
 class Upload(NamedTuple):

@@ -10,8 +10,8 @@ import json
 from support.client import Closed, Session, faults, new_id, open_sessions
 from support.frames import Wrong as BadFrame, check_frame
 
-from .history import (Ended, Forbidden, Heard, Joined, Left, Seen, Told, Wrong,
-                      digest)
+from .history import (Ended, Forbidden, Joined, Left, Seen, Told, ToldRead,
+                      Wrong, digest)
 
 # No request is met with silence: longer than any fault that is made, and the
 # gateway's own timeout after it.
@@ -30,7 +30,6 @@ class Link(Session):
         self.began = self.history.now()
         self.asked = {}         # request_id -> (future, began, kind, chat)
         self.how = "page"
-        self.heard = {}         # other side of a private chat -> online
         self.invariants.lenient = True
         self.info_came = asyncio.get_running_loop().create_future()
 
@@ -58,13 +57,7 @@ class Link(Session):
         kind = frame["type"]
         now = self.history.now()
         asked = "request_id" in frame
-        if kind == "user_status_changed":
-            # Of who shares groups alone one hears as long as one does.
-            if frame["user_id"] in self.heard:
-                self.hear(now, frame["user_id"], frame["is_online"])
-        elif kind == "user_info":
-            for item in frame["last_chats"]:
-                self.hear_of(now, item)
+        if kind == "user_info":
             if not self.info_came.done():
                 self.info_came.set_result(frame)
         elif kind == "new_message":
@@ -79,11 +72,13 @@ class Link(Session):
         elif kind == "messages_delivered":
             self.history.add(Told(now, self.number,
                                   tuple(frame["message_ids"])))
+        elif kind == "chat_read":
+            self.history.add(ToldRead(now, self.number, frame["chat_id"],
+                                      frame["reader_user_id"]))
         elif kind in ("private_chat_created", "group_chat_created",
                       "chat_added"):
             item = frame["chat_item"]
             last = item["last_message"]
-            self.hear_of(now, item)
             self.history.add(Joined(now, self.number, item["id"],
                                     last and last["id"], asked))
             self.device.joined(self, item["id"])
@@ -93,14 +88,6 @@ class Link(Session):
             self.device.left(frame["chat_id"])
         elif kind == "chat_forbidden":
             self.device.left(frame["chat_id"])
-
-    def hear_of(self, now, item):
-        if item["other_user_id"] not in (None, self.account.id):
-            self.hear(now, item["other_user_id"], item["status"] == "Online")
-
-    def hear(self, now, user, online):
-        self.heard[user] = online
-        self.history.add(Heard(now, self.number, user, online))
 
     def saw(self, now, m, how, late=False):
         self.history.add(Seen(

@@ -5,10 +5,10 @@ SPDX-License-Identifier: MIT
 """
 
 from chaos import checker
-from chaos.history import (Attempt, Blow, Change, Ended, Forbidden, Heard,
-                           History, Inbox, Joined, Left, Opened, Presence, Read,
-                           Refused, Sample, Seen, Settled, Synced, Told, Token,
-                           Upload, Wrong)
+from chaos.history import (Attempt, Blow, Change, Ended, Forbidden, History,
+                           Inbox, Joined, Left, Opened, Presence, Read,
+                           Refused, Sample, Seen, Settled, Synced, Told,
+                           ToldRead, Token, Upload, Wrong)
 from chaos.oracle import Database, Member, Row
 from chaos.plan import KINDS, Plan
 
@@ -332,6 +332,10 @@ def test_states_are_honest_about_reading():
 def test_senders_are_told():
     h = changed(good(), lambda r: isinstance(r, Told), ids=("m1", "m3"))
     assert broken(h) == {"senders are told"}
+    with_(h, ToldRead(4.2, 1, "chat", "ben"))
+    assert broken(h) == {"senders are told"}
+    with_(h, ToldRead(4.2, 1, "chat", "cleo"))
+    assert broken(h) == set()
 
 
 def test_all_is_delivered():
@@ -369,13 +373,6 @@ def test_presence_agrees():
         h = changed(good(), lambda r: isinstance(r, Presence), said=said,
                     true=not said)
         assert broken(h) == {"presence agrees"}
-
-
-def test_presence_is_heard():
-    h = with_(good(), Heard(4, 2, "ann", False), Heard(4.1, 2, "ann", True))
-    assert broken(h) == set()
-    with_(h, Heard(4.2, 2, "ann", False))
-    assert broken(h) == {"presence is heard"}
 
 
 def test_tokens_end():
