@@ -13,13 +13,12 @@ import random
 
 import websockets
 
-from support.client import (Account, Closed, PASSWORD, PATIENCE, http_form,
-                            http_request, login, message_frame, new_id,
-                            register)
 from support import hygiene
+from support.client import (Closed, PATIENCE, http_form, login, message_frame,
+                            new_id)
 
 from .history import (Attempt, Change, Opened, Read, Refused, Synced, Token,
-                      Upload, Wrong, digest)
+                      digest)
 from .link import Link
 
 # Every message begins so: no log may show it.
@@ -145,7 +144,6 @@ class Device:
 
     async def connect(self):
         gateway = self.rng.choice(self.world.stack.gateways)
-        # Twice the chance for those who have a favourite: its own.
         link = await Link.open(gateway, self.account, wait=False)
         try:
             info = await asyncio.wait_for(asyncio.shield(link.info_came),
@@ -260,7 +258,6 @@ class Device:
     # ---- doing other things ------------------------------------------------
 
     async def act(self):
-        # What it would do at least once in a short run is done early.
         while not self.over:
             await asyncio.sleep(self.rng.expovariate(self.world.rate))
             link = await self.online()
@@ -462,7 +459,7 @@ class Group:
 
 
 def upload_once(gateway, account, size):
-    """(status, whether the answer is a clear one) of an upload."""
+    """The status of an upload, and its JSON; None where it is none."""
     answer = http_form(gateway, "/api/chat/upload",
                        {"file": ("notes.txt", "text/plain", b"x" * size)},
                        headers={"Authorization": "Bearer " + account.token})
@@ -470,8 +467,3 @@ def upload_once(gateway, account, size):
         return answer.status, answer.json
     except AssertionError:
         return answer.status, None
-
-
-__all__ = ["Account", "Device", "Group", "Person", "PASSWORD", "RESTLESS",
-           "TALKER", "Upload", "Wrong", "http_request", "register",
-           "upload_once"]
