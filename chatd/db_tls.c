@@ -77,9 +77,9 @@ db_url_check(const char *setting, const char *url, bool insecure, char *why)
 }
 
 /*
- * libpq reads what its buffer has room for. What is left of a record stays
- * decrypted in OpenSSL, where the socket does not tell of it: without the loop
- * the rest of an answer would wait for the next one.
+ * Older releases of libpq read no more than their buffer has room for. What is
+ * left of a record stays decrypted in OpenSSL, where the socket does not tell of
+ * it: without the loop the rest of an answer would wait for the next one.
  */
 bool
 db_consume(PGconn *conn)

@@ -37,7 +37,8 @@ take_host(struct bus_address *a, const char *text, const char *end)
 	const char *host_end = bracket != NULL ? bracket
 	    : colon != NULL ? colon : end;
 
-	if (bracket != NULL && bracket + 1 != (colon != NULL ? colon : end)) {
+	if (bracket != NULL ? bracket + 1 != (colon != NULL ? colon : end)
+	                    : text[0] == '[') {
 		return false;
 	}
 	text += bracket != NULL;

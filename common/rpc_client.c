@@ -220,6 +220,7 @@ on_tick(uv_timer_t *timer)
 		}
 		if (p->open && !p->connected) {
 			busy = true;
+			peer_tell_down(p, now);
 			if (peer_must_redial(p, now)) {
 				peer_redial(p);
 			}

@@ -20,5 +20,7 @@
  * a call waits, more than connecting takes when a packet is lost. */
 #define RPC_REDIAL_IPC_MS 1000
 #define RPC_REDIAL_MS 3500
+/* A peer that cannot be reached for so long is told of in the log. */
+#define RPC_TELL_DOWN_MS 5000
 
 #endif

@@ -164,6 +164,19 @@ dialer_start(struct peer *p)
 	return nng_dialer_start(p->dialer, NNG_FLAG_NONBLOCK);
 }
 
+void
+peer_tell_down(struct peer *p, uint64_t now)
+{
+	if (p->down_told || now < p->down_since_ms + RPC_TELL_DOWN_MS) {
+		return;
+	}
+	p->down_told = true;
+	log_warn("peer_unreachable", "service=%s addr=%s since_ms=%llu "
+	    "remedy=\"see that it runs, that the address is right, that both "
+	    "sides write tcp:// or both tls+tcp://, and what it logs of us\"",
+	    p->service, p->url, (unsigned long long)(now - p->down_since_ms));
+}
+
 static int
 socket_open(struct peer *p)
 {
@@ -222,6 +235,7 @@ peer_new(const char *service, const char *url, const char *host,
 	p->host = host != NULL ? mem_strdup(host) : NULL;
 	p->url_hash = stable_hash(url);
 	p->wanted = true;
+	p->down_since_ms = clock_mono_ms();
 	for (int lane = 0; lane < LANE_COUNT; lane++) {
 		list_init(&p->idle[lane]);
 		list_init(&p->queue[lane]);
@@ -489,6 +503,8 @@ pipe_went(struct peer *p, nng_pipe pipe)
 	}
 	p->connected = false;
 	p->state = PEER_DOWN;
+	p->down_since_ms = clock_mono_ms();
+	p->down_told = false;
 	p->redial_at_ms = clock_mono_ms() + (p->host == NULL ?
 	    RPC_REDIAL_IPC_MS : RPC_REDIAL_MS);
 	return true;

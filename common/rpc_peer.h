@@ -93,6 +93,8 @@ struct peer {
 	nng_dialer dialer;
 	char *host;            /* owned; NULL: ipc. As peer_new was given it */
 	uint64_t redial_at_ms; /* while it is down */
+	uint64_t down_since_ms;
+	bool down_told;        /* in the log */
 	bool open;
 	bool connected;        /* by `pipe` */
 	nng_pipe pipe;
@@ -124,6 +126,8 @@ bool peer_idle(const struct peer *p);
  * because a last POST_PIPE may still name it. */
 void peer_shrink(struct peer *p);
 
+/* Logs, once, that there has been no connection for a while. */
+void peer_tell_down(struct peer *p, uint64_t now);
 /* Whether it has no connection and a dialler that may be dead. */
 bool peer_must_redial(const struct peer *p, uint64_t now);
 /* Makes the dialler anew. */

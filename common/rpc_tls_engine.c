@@ -43,16 +43,15 @@
 #define REASON_LEN 192
 /* NNG's header is of 8 bytes. */
 #define EARLY_MAX 64
-/* The same failure of the same link is logged no more often than this. */
+/* The same failure of the same link is logged no more often than this; so many
+ * are remembered, over all diallers that were tried. */
 #define LOG_EVERY_MS 30000
+#define LOGGED_MAX 64
 
 struct nng_tls_engine_config {
 	bool server;
 	char service[SERVICE_LEN]; /* callers: whom we call */
 	char host[HOST_LEN];
-	pthread_mutex_t lock;      /* of what follows */
-	uint64_t logged_ms;
-	char logged[REASON_LEN];
 };
 
 struct nng_tls_engine_conn {
@@ -74,6 +73,13 @@ static struct {
 	atomic_uint_fast64_t refused[2];
 	atomic_uint_fast64_t broken[2];
 } counts;
+
+/* What was logged of late. */
+static pthread_mutex_t logged_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct {
+	uint64_t what; /* a hash */
+	uint64_t at_ms;
+} logged[LOGGED_MAX];
 
 static BIO_METHOD *bio_method;
 
@@ -99,23 +105,51 @@ remedy_of(const struct nng_tls_engine_conn *c, const char *reason)
 	    "way round";
 }
 
+static uint64_t
+hash_text(uint64_t h, const char *text)
+{
+	do {
+		h = (h ^ (uint8_t)*text) * 1099511628211ULL; /* FNV-1a */
+	} while (*text++ != '\0');
+	return h;
+}
+
+/* Whether this was logged a moment ago; if not, it counts as logged now. */
+static bool
+was_told(const struct nng_tls_engine_config *k, const char *reason)
+{
+	uint64_t what = hash_text(hash_text(hash_text(14695981039346656037ULL,
+	    k->service), k->host), reason);
+	uint64_t now = clock_mono_ms();
+	size_t at = 0;
+	bool told = false;
+
+	pthread_mutex_lock(&logged_lock);
+	for (size_t i = 0; i < LOGGED_MAX; i++) {
+		if (logged[i].what == what) {
+			told = logged[i].at_ms + LOG_EVERY_MS > now;
+			at = i;
+			break;
+		}
+		if (logged[i].at_ms < logged[at].at_ms) {
+			at = i;
+		}
+	}
+	if (!told) {
+		logged[at].what = what;
+		logged[at].at_ms = now;
+	}
+	pthread_mutex_unlock(&logged_lock);
+	return told;
+}
+
 static void
 tell(struct nng_tls_engine_conn *c, const char *reason)
 {
-	struct nng_tls_engine_config *k = c->config;
-	uint64_t now = clock_mono_ms();
-	bool again;
+	const struct nng_tls_engine_config *k = c->config;
 
 	atomic_fetch_add(&counts.refused[k->server], 1);
-	pthread_mutex_lock(&k->lock);
-	again = k->logged_ms != 0 && now - k->logged_ms < LOG_EVERY_MS &&
-	    strncmp(k->logged, reason, REASON_LEN - 1) == 0;
-	if (!again) {
-		k->logged_ms = now;
-		snprintf(k->logged, sizeof(k->logged), "%s", reason);
-	}
-	pthread_mutex_unlock(&k->lock);
-	if (again) {
+	if (was_told(k, reason)) {
 		return;
 	}
 	if (k->server) {
@@ -451,14 +485,13 @@ static int
 config_init(struct nng_tls_engine_config *k, enum nng_tls_mode mode)
 {
 	k->server = mode == NNG_TLS_MODE_SERVER;
-	pthread_mutex_init(&k->lock, NULL);
 	return 0;
 }
 
 static void
 config_fini(struct nng_tls_engine_config *k)
 {
-	pthread_mutex_destroy(&k->lock);
+	(void)k;
 }
 
 /* "chatd chat.example.org"; NNG itself sets a bare host before us. */

@@ -397,6 +397,22 @@ def test_a_caller_believes_only_who_it_calls(new_stack, authority, strangers):
     assert register(gateway).token
 
 
+def test_who_calls_plainly_is_told_where_to_look(new_stack):
+    """The caller cannot know more; the callee's log says why."""
+    stack = new_stack(gateways=1, chatds=1, presenceds=1, tls=("links",),
+                      start=False)
+    gateway = stack.gateways[0]
+    gateway.argv = [a.replace("=tls+tcp://", "=tcp://")
+                    if a.startswith("--chatd=") else a for a in gateway.argv]
+    for process in stack.processes():
+        process.start()
+    stack.chatds[0].wait_log('reason="it does not speak TLS"')
+    gateway.wait_log("peer_unreachable service=chatd addr=tcp://")
+    assert gateway.admin("/readyz") == (503, "missing: chatd\n")
+    # Once, however often it is tried.
+    assert stack.chatds[0].log_text().count("does not speak TLS") == 1
+
+
 def test_only_a_gateway_speaks_for_users(stack, authority):
     chatd = stack.chatds[0]
     address = stack.place("chatd-1")
