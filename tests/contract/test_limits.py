@@ -10,6 +10,7 @@ SPDX-License-Identifier: MIT
 import asyncio
 import itertools
 import json
+import signal
 import socket
 import struct
 import time
@@ -62,8 +63,12 @@ def address():
 
 
 @pytest.fixture(scope="module")
-def limited(world):
-    stack = world.new_stack(gateways=5, chatds=2, settings=LIMITED)
+def limited(world, tmp_path_factory):
+    file = tmp_path_factory.mktemp("limits") / "gateway-1.conf"
+    file.write_text("# nothing yet\n")
+    stack = world.new_stack(
+        gateways=5, chatds=2,
+        settings={**LIMITED, "gateway-1": {"config": file}})
     yield stack
     faults = stack.close()
     assert not faults, "\n".join(faults)
@@ -231,6 +236,23 @@ async def test_beyond_a_rate_is_no_abuse(limited):
     assert sum(map(is_limited, answers)) == 297
     assert ann.gateway.metric("parley_gateway_connections_rested_total") >= 1
     assert ann.is_open()
+
+
+async def test_a_rate_is_changed_by_sighup(limited):
+    gateway = limited.gateways[PLAIN]
+    ann = await Session.open(gateway, account(limited))
+
+    async def limited_after(line):
+        seen = len(gateway.log_text())
+        gateway.settings["config"].write_text(line)
+        gateway.child.send_signal(signal.SIGHUP)
+        gateway.wait_log("setting_changed key=rate_searches", since=seen)
+        answers, _ = await flood(ann, 5 * [{"type": "search_people",
+                                            "input": "x"}])
+        return [is_limited(a) for a in answers]
+    assert await limited_after(f"rate_searches = {RARE} burst 2\n") == \
+        [False, False, True, True, True]
+    assert not any(await limited_after("rate_searches = off\n"))
 
 
 def upload(gateway, token, size):
