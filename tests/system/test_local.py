@@ -19,7 +19,7 @@ import pytest
 
 from support import hygiene
 from support.client import (Session, http_request, private_chat, register)
-from support.process import poll
+from support.process import Gateway, poll
 from support.stack import BUILD, ROOT
 
 pytestmark = pytest.mark.plain
@@ -31,6 +31,9 @@ class At:
     """One gateway's address."""
 
     host = "127.0.0.1"
+    tls = None
+    connection = Gateway.connection
+    ws_url = Gateway.ws_url
 
     def __init__(self, port):
         self.port = port
