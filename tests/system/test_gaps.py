@@ -404,6 +404,11 @@ async def test_a_chatd_killed_before_its_publish_and_not_started_again(
         # Only now, so that it is not its start that told of the last one.
         for chatd in killed:
             chatd.start().wait_ready()
+            for gateway in stack.gateways:
+                # Two chatds and a presenced.
+                await asyncio.to_thread(poll, lambda gateway=gateway:
+                                        gateway.metric("parley_rpc_peers_up")
+                                        == 3, "all its peers")
             await scene.fence()
         ambush = Ambush(stack, kind.words, "kill")
         mark = kind.who.mark()
