@@ -62,7 +62,7 @@ async def test_fifty_thousand_messages_are_scrolled_through(person, new_stack):
     await ben.close()
     await other.close()
     fill(stack, chat_id, ben.account.id)
-    ann = person(stack.gateways[0]).enter(account)
+    ann = person(stack.gateways[0], phone=True).enter(account)
     ann.open_chat("Ben Many")
     ann.until(lambda: ann.texts()[-1:] == [f"of many messages number {COUNT}"],
               "the end is not shown")

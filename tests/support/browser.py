@@ -52,6 +52,7 @@ class Browser:
             "/usr/bin/chromedriver", service_args=["--log-level=OFF"]),
             options=options)
         self.phone = False
+        self.be_light()
 
     def cdp(self, command, **parameters):
         return self.driver.execute_cdp_cmd(command, parameters)
@@ -68,16 +69,23 @@ class Browser:
         if self.phone:
             self.cdp("Emulation.clearDeviceMetricsOverride")
             self.phone = False
-        self.cdp("Emulation.setEmulatedMedia", features=[])
+        self.be_light()
 
     def be_phone(self):
         self.cdp("Emulation.setDeviceMetricsOverride", width=390, height=780,
                  deviceScaleFactor=1, mobile=True)
         self.phone = True
 
+    def be_light(self):
+        self.colours("light")
+
     def be_dark(self):
+        self.colours("dark")
+
+    def colours(self, name):
+        """What the system prefers: these colours, and that nothing moves."""
         self.cdp("Emulation.setEmulatedMedia", features=[
-            {"name": "prefers-color-scheme", "value": "dark"},
+            {"name": "prefers-color-scheme", "value": name},
             {"name": "prefers-reduced-motion", "value": "reduce"}])
 
     def offline(self):
