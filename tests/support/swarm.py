@@ -145,6 +145,8 @@ class Bee:
         if opcode == 1:
             self.texts += 1
             self.informed = self.informed or b'"user_info"' in payload[:40]
+            if self.swarm.on_text is not None:
+                self.swarm.on_text(self, payload)
         elif opcode == 8:
             self.code = struct.unpack(">H", payload[:2])[0] if payload else 1005
             self.send_frame(8, payload[:2])
@@ -168,6 +170,7 @@ class Swarm:
         self.poll = select.epoll()
         self.bees = []
         self.by_fd = {}
+        self.on_text = None      # called with (bee, bytes)
 
     def add(self, token, gateway):
         bee = Bee(self, token, gateway)

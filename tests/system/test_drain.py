@@ -157,7 +157,7 @@ def slow_post(gateway, body):
 
 
 async def test_http_requests_in_flight_are_finished(new_stack):
-    stack = new_stack()
+    stack = new_stack(tls=())
     gateway = stack.gateways[0]
     ann = await person(stack)
     body = json.dumps({"username": ann.account.username,

@@ -86,7 +86,7 @@ def bounded(gateway):
 
 
 async def test_who_stops_reading_is_closed_and_delays_nobody(new_stack):
-    stack = new_stack(settings={"gateway": {"outbox_max": OUTBOX}})
+    stack = new_stack(tls=(), settings={"gateway": {"outbox_max": OUTBOX}})
     gateway = stack.gateways[0]
     ann, ben, stuck, group = await crowd(stack)
     before = gateway.metric("process_resident_memory_bytes")
@@ -105,7 +105,7 @@ async def test_who_stops_reading_is_closed_and_delays_nobody(new_stack):
 
 
 async def test_who_reads_slowly_for_ever_is_bounded_as_well(new_stack):
-    stack = new_stack(settings={"gateway": {"outbox_max": OUTBOX}})
+    stack = new_stack(tls=(), settings={"gateway": {"outbox_max": OUTBOX}})
     gateway = stack.gateways[0]
     ann, ben, slow, group = await crowd(stack)
 
@@ -121,7 +121,7 @@ async def test_who_reads_slowly_for_ever_is_bounded_as_well(new_stack):
 async def test_a_reader_that_is_busy_when_the_ping_is_due_is_not_taken_for_dead(
         new_stack):
     # The ping cannot be sent into the frame under way; it follows it.
-    stack = new_stack(settings={"gateway": {
+    stack = new_stack(tls=(), settings={"gateway": {
         "ping_interval": f"{int(2000 * PATIENCE)}ms",
         "ping_timeout": f"{int(8000 * PATIENCE)}ms", "outbox_max": 1 << 20}})
     gateway = stack.gateways[0]
@@ -158,7 +158,7 @@ HALF = {
 
 async def test_those_who_send_byte_by_byte_are_ended_and_hinder_nobody(
         new_stack):
-    stack = new_stack(settings={"gateway": {
+    stack = new_stack(tls=(), settings={"gateway": {
         "header_timeout": "2s", "body_timeout": "3s"}})
     gateway = stack.gateways[0]
     account = register(gateway)
@@ -201,7 +201,7 @@ async def test_those_who_send_byte_by_byte_are_ended_and_hinder_nobody(
 
 
 def test_who_does_not_read_his_answer_is_ended(new_stack):
-    stack = new_stack(settings={"gateway": {"body_timeout": "2s"}})
+    stack = new_stack(tls=(), settings={"gateway": {"body_timeout": "2s"}})
     gateway = stack.gateways[0]
     link = socket.socket()
     link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -236,7 +236,7 @@ while True:
 
 
 async def test_a_peer_that_vanished_is_found_by_ping_and_is_offline(new_stack):
-    stack = new_stack(settings={"gateway": {
+    stack = new_stack(tls=(), settings={"gateway": {
         "ping_interval": "500ms", "ping_timeout": f"{int(500 * PATIENCE)}ms"}})
     gateway = stack.gateways[0]
     ann, ben = await person(stack), await person(stack)

@@ -45,7 +45,7 @@ def come_back(swarm):
 
 
 def test_all_come_back_when_the_gateways_were_killed(new_stack, swarm):
-    stack = new_stack(gateways=2, settings={
+    stack = new_stack(tls=(), gateways=2, settings={
         "gateway": {"openings_max": 64}})
     for i, token in enumerate(make_accounts(stack, COUNT)):
         swarm.add(token, stack.gateways[i % 2])
@@ -81,7 +81,7 @@ def test_all_come_back_when_the_gateways_were_killed(new_stack, swarm):
 
 def test_one_gateway_s_clients_move_to_the_other_while_others_chat(
         new_stack, swarm):
-    stack = new_stack(gateways=2, settings={
+    stack = new_stack(tls=(), gateways=2, settings={
         "gateway": {"openings_max": 64}})
     for token in make_accounts(stack, COUNT // 4):
         swarm.add(token, stack.gateways[1])
