@@ -10,7 +10,6 @@ SPDX-License-Identifier: MIT
 
 import argparse
 import faulthandler
-import json
 import sys
 import time
 import traceback
@@ -18,11 +17,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from support.stack import ROOT, World  # noqa: E402
+from support.stack import World  # noqa: E402
 
 from chaos import report, run  # noqa: E402
-
-OUT = ROOT / "build" / "chaos"
 
 
 def arguments():
@@ -47,8 +44,6 @@ def arguments():
 
 def one_run(options):
     """(world, faults); prints and writes what came of it."""
-    OUT.mkdir(parents=True, exist_ok=True)
-    name = f"seed-{options.seed}"
     start = time.monotonic()
     tests = World()
     world, faults = None, []
@@ -59,13 +54,9 @@ def one_run(options):
         tests.faulty = tests.faulty or bool(faults) or world is None
         tests.close()
     summary = report.summarize(world, faults, time.monotonic() - start)
-    (OUT / f"{name}.json").write_text(json.dumps(summary, indent=1) + "\n")
-    world.history.write(OUT / f"{name}.history")
-    if faults:
-        text = report.faults_text(world, faults)
-        (OUT / f"{name}.faults").write_text(text + "\n")
+    text = report.write(world, faults, summary)
+    if text:
         print(text)
-        print(f"logs: {tests.directory}; history: {OUT / name}.history")
     # As it may be put into docs/reliability.md.
     print(f"```\n{report.text_of(summary)}\n```", flush=True)
     return world, faults

@@ -4,13 +4,17 @@ docs/reliability.md and as JSON.
 SPDX-License-Identifier: MIT
 """
 
+import json
 import textwrap
 from collections import Counter
+
+from support.stack import ROOT
 
 from . import checker
 from .history import (Attempt, Blow, Ended, Opened, Refused, Seen, Told, Token,
                       Upload)
 
+OUT = ROOT / "build" / "chaos"
 SHOWN = 20
 WIDTH = 100
 
@@ -154,3 +158,19 @@ def faults_text(world, faults):
     lines += [f"{rule}: {count} in all" for rule, count in shown.items()
               if count > 3]
     return "\n".join(lines)
+
+
+def write(world, faults, summary):
+    """Summary, history and faults to build/chaos/; returns the faults as text,
+    with where to find the rest."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    base = OUT / f"seed-{summary['seed']}"
+    base.with_suffix(".json").write_text(json.dumps(summary, indent=1) + "\n")
+    world.history.write(base.with_suffix(".history"))
+    base.with_suffix(".faults").unlink(missing_ok=True)
+    if not faults:
+        return ""
+    text = faults_text(world, faults)
+    base.with_suffix(".faults").write_text(text + "\n")
+    return (f"{text}\nlogs: {world.stack.directory}; "
+            f"history: {base}.history")

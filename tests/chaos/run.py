@@ -131,7 +131,8 @@ class World:
                 300_000 if certain else 5_000)
         except Exception:
             return              # the gateway was stopped or killed
-        if self.disk_full is not full or device.account is not account:
+        if self.disk_full is not full or device.account is not account or \
+                device.asked_logout:
             return              # it may have been either way
         clear = status == 200 or (isinstance(body, dict) and "error" in body)
         if certain:

@@ -21,10 +21,10 @@ def test_a_short_run_with_every_kind_of_fault_breaks_no_rule(world):
     summary = report.summarize(done, faults, time.monotonic() - start)
     text = report.text_of(summary)
     print(text)
+    wrong = report.write(done, faults, summary)
     if faults:
         world.faulty = True     # the logs are kept
-        raise AssertionError(f"{report.faults_text(done, faults)}\n{text}\n"
-                             f"logs: {done.stack.directory}")
+        raise AssertionError(f"{wrong}\n{text}")
     made = set(summary["blows"])
     assert made | {f"{kind} {part}" for kind, part in KINDS
                    if kind in summary["skipped"]} == \
