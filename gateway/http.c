@@ -253,6 +253,9 @@ static void
 on_admitted(struct http *h)
 {
 	h->checking = false;
+	if (h->state != HTTP_READING) {
+		return; /* what had come of the body was refused meanwhile */
+	}
 	if (h->upload != NULL) {
 		media_upload_admit(h);
 	}

@@ -5,15 +5,58 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <string.h>
+#include <libwebsockets.h>
 
 #include "gateway/http.h"
+#include "gateway/remote.h"
+#include "gateway/tcp_read.h"
 #include "gateway/ws.h"
+
+/* ---- pipelined requests ------------------------------------------------- */
+
+static void
+note_read(struct lws *wsi)
+{
+	struct remote *remote = lws_get_opaque_user_data(wsi);
+
+	if (remote != NULL) {
+		*remote_bytes_read(remote) =
+		    tcp_read_at_most(lws_get_socket_fd(wsi));
+	}
+}
+
+/*
+ * Whether a body, or what the library takes for one, belongs to a request that
+ * was read together with the one before. The library then loses its place: it
+ * reads the head as the body, goes on in memory it has given back, or never
+ * ends. Such a request's head was there before anything more was read.
+ */
+static bool
+body_pipelined(struct lws *wsi)
+{
+	struct remote *remote = lws_get_opaque_user_data(wsi);
+
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) <= 0 &&
+	    lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) <= 0 &&
+	    lws_hdr_total_length(wsi, WSI_TOKEN_POST_URI) <= 0 &&
+	    lws_hdr_total_length(wsi, WSI_TOKEN_PUT_URI) <= 0 &&
+	    lws_hdr_total_length(wsi, WSI_TOKEN_PATCH_URI) <= 0) {
+		return false;
+	}
+	return remote == NULL || tcp_read_at_least(lws_get_socket_fd(wsi)) <=
+	    *remote_bytes_read(remote);
+}
+
+/* ---- events ------------------------------------------------------------- */
 
 static int
 begin(struct gateway *gw, struct lws *wsi, struct socket *s, const char *path)
 {
 	http_end(&s->http);
+	if (body_pipelined(wsi)) {
+		/* Without an answer: the client asks again (RFC 9112, 9.3.2). */
+		return -1;
+	}
 	return http_begin(&s->http, gw, wsi, path);
 }
 
@@ -33,6 +76,12 @@ http_callback(struct gateway *gw, struct lws *wsi,
 	case LWS_CALLBACK_HTTP_FILE_COMPLETION:
 		return lws_http_transaction_completed(wsi) ? -1 : 0;
 	case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
+		/* Again for no request, when the next one has been read. */
+		if (s->http != NULL) {
+			note_read(wsi);
+		}
+		http_end(&s->http);
+		return 0;
 	case LWS_CALLBACK_CLOSED_HTTP:
 		http_end(&s->http);
 		return 0;

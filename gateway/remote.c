@@ -29,7 +29,14 @@ struct remote {
 	bool arriving;           /* counted as a handshake */
 	struct caller *caller;   /* held; NULL: a proxy, not counted */
 	const char *refused;     /* fixed text */
+	uint64_t bytes_read;     /* when its last request was done */
 };
+
+uint64_t *
+remote_bytes_read(struct remote *p)
+{
+	return &p->bytes_read;
+}
 
 bool
 remote_check(char *why)

@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/address.h"
 #include "common/attr.h"
@@ -37,6 +38,10 @@ MUST_CHECK struct remote *remote_new(struct gateway *gw,
     const struct address *a, size_t sockets);
 /* NULL is fine. */
 void remote_free(struct remote **p);
+
+/* A place for how many bytes of the socket had been read when its last request
+ * was done; 0 before that. See http_lws.c. */
+uint64_t *remote_bytes_read(struct remote *p);
 
 /* Its first request, or its handshake, is complete. */
 void remote_arrived(struct remote *p);

@@ -73,13 +73,15 @@ has_body(struct lws *wsi)
 
 /* 0: go on; -1: refused and answered. */
 static int
-confirm_upgrade(struct lws *wsi, const char *protocol)
+confirm_upgrade(struct lws *wsi)
 {
 	char text[256];
 
-	if (strcasecmp(protocol, "websocket") != 0) {
-		/* To all others the library has answered already. */
-		if (strcasecmp(protocol, "h2c") == 0) {
+	/* Not what the callback is handed: to an upgrade that it does not know the
+	 * library has answered already, and has given the headers back. */
+	http_header(wsi, WSI_TOKEN_UPGRADE, text, sizeof(text));
+	if (strcasecmp(text, "websocket") != 0) {
+		if (strcasecmp(text, "h2c") == 0) {
 			http_refuse_upgrade(wsi, 400,
 			    "Only websocket is offered");
 		}
@@ -280,7 +282,7 @@ ws_callback(struct gateway *gw, struct lws *wsi,
 {
 	switch (reason) {
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-		return confirm_upgrade(wsi, in);
+		return confirm_upgrade(wsi);
 	case LWS_CALLBACK_ESTABLISHED:
 		return established(gw, wsi, s);
 	case LWS_CALLBACK_RECEIVE:

@@ -7,6 +7,7 @@ SPDX-License-Identifier: MIT
 import pytest
 
 from library_limits import library_limit
+from support.client import new_username
 from support.rawws import Ended, Raw
 
 GET = "GET /api/health HTTP/1.1\r\nHost: parley.test\r\n\r\n"
@@ -38,6 +39,12 @@ def refused(raw, request, *statuses):
     return answer
 
 
+def stranger():
+    """A login that is refused, and slows down nobody else's."""
+    return ('{"username":"%s","password":"wrong password"}'
+            % new_username()).encode()
+
+
 def post(headers, body=b"", path="/api/login"):
     if isinstance(body, str):
         body = body.encode()
@@ -60,7 +67,7 @@ def test_requests_sent_at_once_are_answered_in_order(raw):
 
 
 def test_requests_with_bodies_sent_at_once(raw):
-    body = b'{"username":"nobody","password":"wrong password"}'
+    body = stranger()
     one = post(f"Content-Length: {len(body)}\r\n", body)
     # What is pipelined behind a body may find the connection ended, and is never
     # read as anything else.
@@ -72,21 +79,38 @@ def test_requests_with_bodies_sent_at_once(raw):
         pass
 
 
-def test_a_body_pipelined_behind_a_request_ends_the_connection(raw, gateway):
-    # The library would tell of its end for ever: a gateway that hangs.
-    body = b'{"username":"nobody","password":"wrong password"}'
-    one = post(f"Content-Length: {len(body)}\r\n", body)
-    raw.send(GET.encode() + one + one + GET.encode())
+@pytest.mark.parametrize("headers", [
+    "Content-Length: 49\r\n", "Content-Length: 0\r\n", "",
+    "Content-Length: 3\r\n", "Content-Length: 5000\r\n",
+    "Transfer-Encoding: chunked\r\n"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "GET", "DELETE"])
+@pytest.mark.parametrize("behind", ["", GET, GET * 50])
+def test_a_body_pipelined_behind_a_request_ends_the_connection(
+        raw, gateway, method, headers, behind):
+    # The library would read freed memory, or tell of its end for ever.
+    body = '{"password":"a wrong password without a username"}'
+    second = (f"{method} /api/login HTTP/1.1\r\nHost: x\r\n{headers}\r\n"
+              f"{body if headers else ''}")
+    raw.send(GET + second + behind)
     assert raw.response().status == 200
+    raw.end_sending()
     data, _ = raw.rest()
-    assert b" 200 " not in data
+    if headers or method in ("POST", "PUT"):
+        assert not data, data
     with Raw(gateway) as other:
         healthy(other)
 
 
+def test_bodies_one_after_another_are_each_read(raw):
+    body = stranger()
+    for _ in range(20):
+        raw.send(post(f"Content-Length: {len(body)}\r\n", body))
+        assert raw.response().status == 401
+
+
 @pytest.mark.parametrize("chunk", [1, 3, 17])
 def test_a_request_in_pieces(raw, chunk):
-    body = b'{"username":"nobody","password":"wrong password"}'
+    body = stranger()
     for _ in range(2):
         raw.send(post(f"Content-Length: {len(body)}\r\n", body), chunk)
         assert raw.response().status == 401
@@ -195,7 +219,7 @@ def test_a_body_shorter_than_promised_ends_without_an_answer_of_200(raw):
 
 
 def test_a_body_longer_than_promised_is_another_request(raw):
-    body = '{"username":"nobody","password":"wrong password"}'
+    body = stranger().decode()
     raw.send(post(f"Content-Length: {len(body)}\r\n", body + "trailing"))
     assert raw.response().status == 401
     data, _ = raw.rest()
@@ -203,7 +227,7 @@ def test_a_body_longer_than_promised_is_another_request(raw):
 
 
 def test_expect_100_continue_is_answered_somehow(raw):
-    body = '{"username":"nobody","password":"wrong password"}'
+    body = stranger().decode()
     raw.send(post(f"Content-Length: {len(body)}\r\nExpect: 100-continue\r\n"))
     # A client may wait for 100, and must send all the same in the end.
     raw.send(body)
