@@ -188,6 +188,9 @@ use_ca_file(SSL_CTX *ctx, const struct tls_files *f, char *why)
 		return false;
 	}
 	while ((cert = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+		/* Has its extensions read now: several threads, each with a
+		 * handshake, would do it at once later. */
+		(void)X509_check_purpose(cert, -1, 0);
 		found += X509_STORE_add_cert(store, cert) == 1;
 		X509_free(cert);
 	}

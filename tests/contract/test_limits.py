@@ -66,8 +66,9 @@ def address():
 def limited(world, tmp_path_factory):
     file = tmp_path_factory.mktemp("limits") / "gateway-1.conf"
     file.write_text("# nothing yet\n")
+    # Without TLS whatever the run: many tests here speak byte by byte.
     stack = world.new_stack(
-        gateways=5, chatds=2,
+        gateways=5, chatds=2, tls=(),
         settings={**LIMITED, "gateway-1": {"config": file}})
     yield stack
     faults = stack.close()

@@ -230,7 +230,7 @@ async def handshake(gateway, headers):
     session = Session(gateway, None)
     session.news = asyncio.Condition()
     session.socket = await connect(
-        f"ws://{gateway.host}:{gateway.port}/ws", extra_headers=headers,
+        gateway.ws_url("/ws"), ssl=gateway.tls, extra_headers=headers,
         compression=None, max_size=None, close_timeout=2)
     open_sessions.append(session)
     session.reader = asyncio.get_running_loop().create_task(session.read())

@@ -650,6 +650,17 @@ def test_browsers_are_told_to_stay_with_https(new_stack):
             server_hostname=gateway.host)
 
 
+def test_a_proxy_tells_before_tls_whose_client_it_is(new_stack):
+    stack = new_stack(tls=("clients",), settings={"gateway": {
+        "proxy_protocol": "on", "trusted_proxies": "127.0.0.1"}})
+    gateway = stack.gateways[0]
+    link = socket.create_connection((gateway.host, gateway.port), DEADLINE)
+    link.sendall(b"PROXY TCP4 198.51.100.7 192.0.2.1 1 2\r\n")
+    with gateway.tls.wrap_socket(link, server_hostname=gateway.host) as tls:
+        tls.sendall(b"GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert tls.recv(1000).startswith(b"HTTP/1.1 200")
+
+
 def test_without_the_setting_they_are_told_nothing(stack):
     answer = http_request(stack.gateways[0], "GET", "/api/health")
     assert "Strict-Transport-Security" not in answer.headers
