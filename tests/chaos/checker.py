@@ -375,19 +375,23 @@ def marks_never_go_back(case):
 
 
 def states_never_go_back(case):
-    """As each device saw them, also from one session to the next."""
-    rank = {}
+    """As each device saw them, also from one session to the next. But for the
+    event of a message that a page has shown: it tells how the message began, and
+    a fault may have delayed it."""
+    rank, shown = {}, set()
     for r in case.history.records:
         if isinstance(r, Seen) and r.how != "final":
             device = device_of(case, r.session)
             now = RANK[r.state]
             before = rank.get((device, r.id), 0)
-            if now < before:
+            if r.how in ("page", "info"):
+                shown.add((device, r.id))
+            if now < before and not (r.how == "live" and
+                                     (device, r.id) in shown):
                 yield Fault("states never go back", f"message {r.id} (seq "
                             f"{r.seq}) went back to {r.state} at {device}",
                             r.id, r.front, r.chat, r.session)
-            elif now:
-                rank[device, r.id] = now
+            rank[device, r.id] = max(now, before)
         elif isinstance(r, Told):
             device = device_of(case, r.session)
             for message in r.ids:

@@ -30,6 +30,7 @@ class Link(Session):
         self.began = self.history.now()
         self.asked = {}         # request_id -> (future, began, kind, chat)
         self.how = "page"
+        self.shown = set()      # ids that a page or a chat_info has shown
         self.invariants.lenient = True
         self.info_came = asyncio.get_running_loop().create_future()
 
@@ -44,6 +45,7 @@ class Link(Session):
         try:
             frame = json.loads(data)
             check_frame(frame)
+            self.overtaken(frame)
             wrong = self.invariants.see(frame)
             self.record(frame)
         except (ValueError, BadFrame, KeyError, TypeError) as error:
@@ -52,6 +54,13 @@ class Link(Session):
         for text in wrong:
             self.history.add(Wrong(self.history.now(), self.number, text))
         self.settle(frame)
+
+    def overtaken(self, frame):
+        """An event that a fault has delayed tells how its message began, also
+        when a page has shown more of it."""
+        if frame["type"] == "new_message" and "request_id" not in frame and \
+                frame["message"]["id"] in self.shown:
+            self.invariants.state.pop(frame["message"]["id"], None)
 
     def record(self, frame):
         kind = frame["type"]
@@ -94,6 +103,8 @@ class Link(Session):
             now, self.number, how, m["chat_id"], m["seq"], m["id"],
             m["user_id"], m.get("front_msg_id"), digest(m["content"]),
             m["state"], late))
+        if how in ("page", "info"):
+            self.shown.add(m["id"])
         self.device.hold(m["chat_id"], m["seq"])
 
     def settle(self, frame):
