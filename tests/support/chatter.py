@@ -169,7 +169,12 @@ class Chatter:
                        if c in self.held)
         if not self.session.is_open():
             await self.lost()
-        await self.session.until(complete, "every message", 3 * DEADLINE)
+        try:
+            await self.session.until(complete, "every message", 3 * DEADLINE)
+        except AssertionError as error:
+            missing = {c: [s for s in range(1, n + 1) if s not in self.held[c]]
+                       for c, n in counts.items() if c in self.held}
+            raise AssertionError(f"{error}; missing: {missing}") from None
 
 
 async def chat_through(chatters, torment):
