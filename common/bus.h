@@ -13,8 +13,8 @@
  *
  * Commands and publishes are for a master: a replica is refused, and one that is
  * demoted is left within a beat (2 s); what was published meanwhile counts as
- * given up. Errors about Redis itself (-LOADING, -OOM, ..) are counted by reason in
- * parley_bus_refused_total.
+ * given up, and the topics are subscribed anew. Errors about Redis itself
+ * (-LOADING, -OOM, ..) are counted by reason in parley_bus_refused_total.
  *
  * Main thread only.
  *

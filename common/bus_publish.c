@@ -57,6 +57,11 @@ bus_refused(struct bus *b, enum bus_error e, const char *what,
 	if (bus_error_is_link_s(e)) {
 		bus_link_reset(b->commands);
 	}
+	if (e == BUS_ERROR_REPLICA && b->subs_told_up) {
+		/* After a failover the topics may be heard elsewhere; until the
+		 * old master follows the new one, not here. */
+		bus_link_reset(b->subs);
+	}
 }
 
 /* ---- publishing --------------------------------------------------------- */

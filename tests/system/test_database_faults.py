@@ -11,7 +11,7 @@ from support.process import poll
 from support.scene import chat_info, pair, person
 from support.traffic import Sender
 
-QUICK = {"gateway": {"request_timeout": "3s"}}
+QUICK = {"gateway": {"request_timeout": "2s"}}
 
 
 def lenient(*sessions):
@@ -55,7 +55,7 @@ async def test_serialization_failures_are_repeated(new_stack):
     made = await ann.ask("create_group", name="Busy",
                          member_ids=[ben.account.id])
     group = made["chat"]["id"]
-    senders = [Sender(who, chat, 60, f"{i} conflicts")
+    senders = [Sender(who, chat, 30, f"{i} conflicts")
                for i, (who, chat) in enumerate(
                    [(ann, chat_id), (ben, chat_id)])]
 
@@ -67,7 +67,7 @@ async def test_serialization_failures_are_repeated(new_stack):
     await ann.ask("give_admin", chat_id=group, user_id=ben.account.id)
     await asyncio.gather(*(s.run() for s in senders), rename(ann, "a"),
                          rename(ben, "b"))
-    assert await stored(stack, chat_id) == (120, 120, 120)
+    assert await stored(stack, chat_id) == (60, 60, 60)
     assert sum(s.errors for s in senders) == 0
     version = stack.sql("SELECT version FROM chats WHERE id = %s", group)
     assert version == [(21,)]
@@ -277,7 +277,7 @@ async def test_what_a_server_refuses_is_named_and_waited_for(new_stack):
 
 async def test_a_full_disk_is_unavailable_and_nothing_else_suffers(new_stack):
     """53100 and 53200, raised where a row is about to be stored."""
-    stack = new_stack(settings=QUICK)
+    stack = new_stack(settings={"gateway": {"request_timeout": "500ms"}})
     ann, ben, chat_id = await pair(stack)
     lenient(ann, ben)
     for state, remedy in (("53100", "free its disk"),

@@ -471,8 +471,9 @@ async def test_a_demoted_master_is_left_for_the_new_one(new_stack):
     second = Redis(stack.directory / "second", stack.redis.password).start()
     try:
         old, new = stack.redis.connect(), second.connect()
-        old.config_set("masterauth", stack.redis.password)
-        new.config_set("masterauth", stack.redis.password)
+        for one in (old, new):
+            one.config_set("masterauth", stack.redis.password)
+            one.config_set("repl-diskless-sync-delay", "0")
         new.replicaof(*stack.redis.address)
         poll(lambda: new.info("replication")["master_link_status"] == "up",
              "a replica in step")
