@@ -18,10 +18,14 @@ static void
 note_read(struct lws *wsi)
 {
 	struct remote *remote = lws_get_opaque_user_data(wsi);
+	uint64_t *count;
 
-	if (remote != NULL) {
-		*remote_bytes_read(remote) =
-		    tcp_read_at_most(lws_get_socket_fd(wsi));
+	if (remote == NULL) {
+		return;
+	}
+	count = remote_bytes_read(remote);
+	if (!tcp_read_count(lws_get_socket_fd(wsi), count)) {
+		*count = UINT64_MAX;
 	}
 }
 
@@ -35,6 +39,7 @@ static bool
 body_pipelined(struct lws *wsi)
 {
 	struct remote *remote = lws_get_opaque_user_data(wsi);
+	uint64_t now;
 
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) <= 0 &&
 	    lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) <= 0 &&
@@ -43,8 +48,11 @@ body_pipelined(struct lws *wsi)
 	    lws_hdr_total_length(wsi, WSI_TOKEN_PATCH_URI) <= 0) {
 		return false;
 	}
-	return remote == NULL || tcp_read_at_least(lws_get_socket_fd(wsi)) <=
-	    *remote_bytes_read(remote);
+	if (remote == NULL || *remote_bytes_read(remote) == 0) {
+		return false; /* the first: nothing came before it */
+	}
+	return !tcp_read_count(lws_get_socket_fd(wsi), &now) ||
+	    now <= *remote_bytes_read(remote);
 }
 
 /* ---- events ------------------------------------------------------------- */

@@ -12,39 +12,39 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-static uint64_t
-received(int fd)
+#define LOOKS_MAX 64
+
+static bool
+received(int fd, uint64_t *count_r)
 {
 	struct tcp_info info;
 	socklen_t len = sizeof(info);
 
 	memset(&info, 0, sizeof(info));
-	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0
-	    ? info.tcpi_bytes_received : 0;
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0) {
+		return false;
+	}
+	*count_r = info.tcpi_bytes_received;
+	return true;
 }
 
-static uint64_t
-waiting(int fd)
+bool
+tcp_read_count(int fd, uint64_t *count_r)
 {
-	int n = 0;
+	for (int i = 0; i < LOOKS_MAX; i++) {
+		uint64_t before, after;
+		int waiting = 0;
 
-	return ioctl(fd, FIONREAD, &n) == 0 && n > 0 ? (uint64_t)n : 0;
-}
-
-uint64_t
-tcp_read_at_most(int fd)
-{
-	uint64_t before = waiting(fd);
-	uint64_t all = received(fd);
-
-	return all > before ? all - before : 0;
-}
-
-uint64_t
-tcp_read_at_least(int fd)
-{
-	uint64_t all = received(fd);
-	uint64_t after = waiting(fd);
-
-	return all > after ? all - after : 0;
+		if (!received(fd, &before) ||
+		    ioctl(fd, FIONREAD, &waiting) < 0 ||
+		    !received(fd, &after)) {
+			return false;
+		}
+		/* Nothing came in between: the two figures are of one moment. */
+		if (before == after && (uint64_t)waiting <= before) {
+			*count_r = before - (uint64_t)waiting;
+			return true;
+		}
+	}
+	return false;
 }

@@ -1,17 +1,19 @@
 /*
  * tcp_read: how many bytes of a TCP connection its reader has taken so far, by
- * the kernel's account. More may arrive while it is asked: one figure is never
- * too low, the other never too high. Any thread.
+ * the kernel's account. Any thread.
  *
  * SPDX-License-Identifier: MIT
  */
 #ifndef GATEWAY_TCP_READ_H
 #define GATEWAY_TCP_READ_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-/* 0 for what is no TCP socket. */
-uint64_t tcp_read_at_most(int fd);
-uint64_t tcp_read_at_least(int fd);
+#include "common/attr.h"
+
+/* False: it cannot be told, as it is no TCP socket or bytes arrive faster than
+ * one can look. */
+MUST_CHECK bool tcp_read_count(int fd, uint64_t *count_r);
 
 #endif
