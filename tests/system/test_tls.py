@@ -31,6 +31,9 @@ from contract.test_media import (  # noqa: F401
     test_files_on_one_connection_follow_each_other,
     test_readers_who_leave_midway_harm_nobody)
 
+# That old versions of TLS are refused is tested by asking for them.
+pytestmark = pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+
 BODY = "what nobody on the way may read"
 SILENT = 50
 DATABASE = {"PARLEY_DATABASE_URL": "host=127.0.0.1 dbname=x user=x"}
