@@ -1,4 +1,5 @@
-"""The browsers of the tests, started once: a Chromium takes longer than most tests.
+"""The browsers of the tests, started once: a Chromium takes longer than
+most tests.
 
 SPDX-License-Identifier: MIT
 """
@@ -25,8 +26,8 @@ def browsers(shared_stack):
 
 @pytest.fixture
 def person(browsers, new_stack):
-    """person(gateway): somebody at a browser of their own. No page may have logged
-    an error at the end, which comes before that of the stack it speaks to."""
+    """person(gateway): somebody at a browser of their own. No page may have
+    logged an error at the end, which comes before that of the stack it speaks to."""
     people = []
 
     def sit_down(gateway, phone=False):

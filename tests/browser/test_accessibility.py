@@ -13,7 +13,8 @@ async def scene(person, stack, tmp_path, phone):
     """A page with all kinds of things on it."""
     gateways = stack.gateways
     account = register(gateways[0], name="Ann Access")
-    ben = await Session.open(gateways[1], register(gateways[0], name="Ben Access"))
+    ben = await Session.open(gateways[1],
+                             register(gateways[0], name="Ben Access"))
     other = await Session.open(gateways[1], account)
     chat_id = await private_chat(ben, other)
     await ben.say(chat_id, "A link: https://example.org/ and some words")

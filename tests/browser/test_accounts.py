@@ -68,7 +68,8 @@ def test_logout_leaves_nothing_and_login_begins_anew(person, stack):
 def test_a_token_that_is_refused_leads_to_the_login(person, stack):
     ann = person(stack.gateways[0])
     ann.enter(register(stack.gateways[0], name="Ann Refused"))
-    ann.js("localStorage.setItem('parley.token', 'nonsense'); location.reload()")
+    ann.js("localStorage.setItem('parley.token', 'nonsense');"
+           "location.reload()")
     ann.says("#auth-error", "Please log in again")
 
 

@@ -19,7 +19,8 @@ async def friends(person, stack, messages=()):
     """Ann at a browser; Ben, her partner in a chat, at a client of his own."""
     gateways = stack.gateways
     account = register(gateways[0], name="Ann Chat")
-    ben = await Session.open(gateways[-1], register(gateways[0], name="Ben Chat"))
+    ben = await Session.open(gateways[-1],
+                             register(gateways[0], name="Ben Chat"))
     other = await Session.open(gateways[-1], account)
     chat_id = await private_chat(ben, other)
     await other.close()
@@ -118,6 +119,17 @@ async def test_older_messages_come_by_scrolling_and_search_leads_to_them(
             "front_msg_id": new_id(), "content": text, "format": "text"}})
     await ben.until(lambda: len(ben.messages(chat_id)) == 260, "answers")
     ann.open_chat("Ben Chat")
+
+    # What is read stays where it is while older messages come above it.
+    first = ann.js(
+        "const box = document.getElementById('scroller'); box.scrollTop = 300;"
+        "const row = window.read = [...document.querySelectorAll('[data-seq]')]"
+        ".find(r => r.getBoundingClientRect().top > 150);"
+        "window.y = row.getBoundingClientRect().top;"
+        "return +document.querySelector('[data-seq]').dataset.seq")
+    ann.until(lambda: ann.js("return +document.querySelector('[data-seq]')"
+                             ".dataset.seq") < first, "nothing older came")
+    assert abs(ann.js("return read.getBoundingClientRect().top - y")) < 2
 
     def top():
         ann.js("document.getElementById('scroller').scrollTop = 0")

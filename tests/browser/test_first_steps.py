@@ -1,5 +1,5 @@
-"""What someone does who has never seen the web client, told nothing: only what the
-page says and offers is used here.
+"""What someone does who has never seen the web client, told nothing: only what
+the page says and offers is used here.
 
 SPDX-License-Identifier: MIT
 """

@@ -3,6 +3,8 @@
 SPDX-License-Identifier: MIT
 """
 
+from selenium.webdriver.common.keys import Keys
+
 from support import pictures
 from support.client import register
 
@@ -105,3 +107,20 @@ def test_a_group_without_a_name_is_not_made(person, stack):
     ann.click("#new-group")
     ann.button("Create group")
     ann.says("dialog .error", "Please give the group a name.")
+
+
+def test_a_group_s_page_opens_as_soon_as_its_members_are_known(person,
+                                                               new_stack):
+    stack = new_stack()
+    ann = person(stack.gateways[0])
+    ann.enter(register(stack.gateways[0], name="Ann Hurries"))
+    make_group(ann, "Slow")
+    ann.find("#text").send_keys(Keys.ESCAPE)
+    ann.gone("#chat-open")
+    ann.driver.refresh()
+    ann.row_says("Slow", "New group")
+    stack.chatds[0].pause()
+    ann.open_chat("Slow")
+    ann.click("#chat-info")
+    stack.chatds[0].resume()
+    ann.says("dialog h3", "1 member")

@@ -18,7 +18,8 @@ async def two(person, stack, **options):
     gateways = stack.gateways
     ann = person(gateways[0], **options)
     account = register(gateways[0], name="Ann Line")
-    ben = await Session.open(gateways[-1], register(gateways[0], name="Ben Line"))
+    ben = await Session.open(gateways[-1],
+                             register(gateways[0], name="Ben Line"))
     other = await Session.open(gateways[-1], account)
     chat_id = await private_chat(ben, other)
     await other.close()
@@ -131,9 +132,10 @@ async def test_all_that_was_missed_comes_page_by_page(person, new_stack):
     ann.find("#banner")
     await pipeline(ben, chat_id, [f"missed message {i}" for i in range(620)])
     ann.browser.online()
-    ann.until(lambda: ann.texts()[-1:] == ["missed message 619"], "not all came")
-    seqs = ann.js("return [...document.querySelectorAll('#messages [data-seq]')]"
-                  ".map(e => +e.dataset.seq)")
+    ann.until(lambda: ann.texts()[-1:] == ["missed message 619"],
+              "not all came")
+    seqs = ann.js("return [...document.querySelectorAll("
+                  "'#messages [data-seq]')].map(e => +e.dataset.seq)")
     # As many as the page keeps, and none of them missing.
     assert seqs == list(range(422, 622))
 

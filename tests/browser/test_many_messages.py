@@ -1,4 +1,5 @@
-"""A chat of 50,000 messages, scrolled through from its end to its beginning and back.
+"""A chat of 50,000 messages, scrolled through from its end to its beginning and
+back.
 
 SPDX-License-Identifier: MIT
 """
@@ -9,7 +10,8 @@ COUNT = 50_000
 # More rows or messages than this at any time, and the page grows without bound.
 ROWS_MAX = 320
 
-# Scrolls as fast as the page allows and notes the most rows that ever stood there.
+# Scrolls as fast as the page allows and notes the most rows that ever stood
+# there.
 SCROLL = """
 const [towards, until, done] = arguments;
 const box = document.getElementById('scroller');

@@ -37,7 +37,8 @@ setTimeout(() => recorder.stop(), 400);
 async def friends(person, stack, phone=False):
     gateways = stack.gateways
     account = register(gateways[0], name="Ann Media")
-    ben = await Session.open(gateways[-1], register(gateways[0], name="Ben Media"))
+    ben = await Session.open(gateways[-1],
+                             register(gateways[0], name="Ben Media"))
     other = await Session.open(gateways[-1], account)
     chat_id = await private_chat(ben, other)
     await other.close()

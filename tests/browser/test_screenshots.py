@@ -1,7 +1,7 @@
 """The pictures of the README, taken of a scene that the test plays.
 
-They are written to docs/images/ only when PARLEY_SCREENSHOTS is set, so that a run
-changes nothing in the repository; what they show is checked in any case.
+They are written to docs/images/ only when PARLEY_SCREENSHOTS is set, so that a
+run changes nothing in the repository; what they show is checked in any case.
 
 SPDX-License-Identifier: MIT
 """
@@ -46,7 +46,8 @@ async def play(stack, tmp_path):
     private = await chat(cid, "See you on Saturday, then")
     await ann.ask("chat_messages_read", chat_id=private)
     await ann.say(private, "I will bring the big tent")
-    made = await ben.ask("create_group", name="Lake on Saturday", avatar_url=None,
+    made = await ben.ask("create_group", name="Lake on Saturday",
+                         avatar_url=None,
                          description="Nine o'clock at the station",
                          member_ids=[p.account.id for p in (ann, cid, dora)])
     group = made["chat_item"]["id"]
@@ -71,7 +72,8 @@ async def play(stack, tmp_path):
 
 
 def picture_shown(ann):
-    ann.until(lambda: ann.js("const i = document.querySelector('#messages img');"
+    ann.until(lambda: ann.js("const i = document.querySelector("
+                             "'#messages img');"
                              "return i && i.complete && i.naturalWidth > 0"),
               "the picture is not shown")
 
@@ -79,8 +81,8 @@ def picture_shown(ann):
 async def test_the_pictures_of_the_readme(person, stack, tmp_path):
     account, dora, group = await play(stack, tmp_path)
     ann = person(stack.gateways[0])
-    ann.browser.cdp("Emulation.setDeviceMetricsOverride", width=1060, height=660,
-                    deviceScaleFactor=1, mobile=False)
+    ann.browser.cdp("Emulation.setDeviceMetricsOverride", width=1060,
+                    height=660, deviceScaleFactor=1, mobile=False)
     ann.browser.phone = True  # to be undone at the end
     ann.browser.cdp("Emulation.setLocaleOverride", locale="en-GB")
     ann.driver.refresh()

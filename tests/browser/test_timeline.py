@@ -1,11 +1,11 @@
-"""The web client's stretch of a chat's messages, held against a model: whatever comes
-in whatever order, it stays sorted, without doubles, bounded, and whole.
+"""The web client's stretch of a chat's messages, held against a model: whatever
+comes in whatever order, it stays sorted, without doubles, bounded, and whole.
 
 SPDX-License-Identifier: MIT
 """
 
-# Plays random chats in the page: messages live and late, pages back and forth, the
-# reader following or not. The truth is the list 1 .. n with states by seq.
+# Plays random chats in the page: messages live and late, pages back and forth,
+# the reader following or not. The truth is the list 1 .. n with states by seq.
 PLAY = """
 const [seed, done] = arguments;
 const {Timeline, PAGE} = await import('/state/timeline.js');

@@ -1,4 +1,5 @@
-"""axe-core, which finds faults of accessibility in a page: from npm, under build/.
+"""axe-core, which finds faults of accessibility in a page: from npm, under
+build/.
 
 SPDX-License-Identifier: MIT
 """

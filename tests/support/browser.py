@@ -1,6 +1,6 @@
-"""People in browsers: real, headless Chromiums, each with a profile of its own, that
-use the web client as people do. What a page logs as an error is kept and asked for
-at the end of each test.
+"""People in browsers: real, headless Chromiums, each with a profile of its own,
+that use the web client as people do. What a page logs as an error is kept and
+asked for at the end of each test.
 
 SPDX-License-Identifier: MIT
 """
@@ -30,7 +30,8 @@ FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic",
          "--disable-lcd-text")
 SECONDS = 20 * PATIENCE
 # The browser itself reports lost connections and refused requests as errors.
-OF_THE_LINE = ("WebSocket connection to", "net::ERR_", "Failed to load resource")
+OF_THE_LINE = ("WebSocket connection to", "net::ERR_",
+               "Failed to load resource")
 
 
 class Browser:

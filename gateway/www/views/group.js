@@ -77,11 +77,20 @@ function memberRow(session, chatId, member) {
   return li;
 }
 
-export function groupSheet(session, chatId) {
-  const { store, client } = session;
-  if (!store.details.has(chatId)) {
-    return; // not loaded yet
+/* The members may still be on their way. */
+export async function groupSheet(session, chatId) {
+  try {
+    if (!session.store.details.has(chatId)) {
+      await session.client.ask('open_chat', { chat_id: chatId });
+    }
+    show(session, chatId);
+  } catch (error) {
+    say(error);
   }
+}
+
+function show(session, chatId) {
+  const { store, client } = session;
   const details = () => store.details.get(chatId);
   const admin = () => store.isAdmin(chatId);
   const face = () => avatar({ url: details().avatar_url, name: details().name, id: chatId }, { size: 'xl' });
@@ -115,7 +124,8 @@ export function groupSheet(session, chatId) {
     name.set(details().name, admin());
     description.set(details().description, admin());
     add.hidden = !admin();
-    heading.textContent = `${details().members.length} members`;
+    const count = details().members.length;
+    heading.textContent = `${count} ${count === 1 ? 'member' : 'members'}`;
     keyed(members, details().members, {
       key: (m) => m.user_id,
       sig: (m) => JSON.stringify([m.name, m.username, m.avatar_url, m.role, admin(),
