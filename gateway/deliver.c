@@ -297,6 +297,17 @@ must_await(const struct conn *c, const struct event *e)
 	    e->seq > chat->track.frontier;
 }
 
+/* Nothing is asked while a call is in flight: most likely its answer is what the
+ * receipt speaks of, and comes soon. */
+static void
+await_message(struct conn *c, const struct event *e)
+{
+	if (c->call.id == 0) {
+		catchup_want_chat(c, chats_get(&c->chats, &e->chat),
+		    HOLE_PATIENCE_MS);
+	}
+}
+
 static void
 write_held(struct conn *c, bool all)
 {
@@ -305,6 +316,7 @@ write_held(struct conn *c, bool all)
 		    LIST_ENTRY(c->held.next, struct waiting, link);
 
 		if (!all && must_await(c, &w->event)) {
+			await_message(c, &w->event);
 			return;
 		}
 		list_del(&w->link);
@@ -325,7 +337,7 @@ deliver_receipt(struct conn *c, struct delivery *d)
 		if (d->event->seq > chat->heard) {
 			chat->heard = d->event->seq;
 		}
-		catchup_want_chat(c, chat, HOLE_PATIENCE_MS);
+		await_message(c, d->event);
 	} else if (!must_hold(c) && list_empty(&c->held)) {
 		conn_send(c, plain(d), NULL);
 		return;

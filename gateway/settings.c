@@ -100,7 +100,7 @@ const struct config_row settings_rows[] = {
 	{ "frames_queued_max", CONFIG_INT, S(frames_queued_max), "64", 1,
 	    10000, 0,
 	    "frames of one client that may wait; then reading pauses" },
-	{ "outbox_max", CONFIG_BYTES, S(outbox_max), "1M", KIB(16),
+	{ "outbox_max", CONFIG_BYTES, S(outbox_max), "2M", KIB(16),
 	    KIB(1024 * 256), 0,
 	    "bytes that may wait for one client; beyond: closed with 1013" },
 	{ "heartbeat", CONFIG_MS, S(heartbeat), "2s", 50, SECONDS(60), 0,

@@ -7,6 +7,7 @@ stop. Needs redis-server; nothing else of the installation runs.
 SPDX-License-Identifier: MIT
 """
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -546,7 +547,9 @@ def test_frames_that_end_it(stack, frame, close):
 def test_large_frame_is_discarded_to_its_end(stack):
     async def go():
         ann = await connect(stack, "ann")
-        await asyncio.wait_for(ann.ws.send("x" * 8_000_000), 5)
+        # The close comes while it is being sent; no reset eats it.
+        with contextlib.suppress(websockets.ConnectionClosed):
+            await asyncio.wait_for(ann.ws.send("x" * 8_000_000), 5)
         assert await ann.closed() == (1009, "Message too large")
     run(go())
 
@@ -650,7 +653,7 @@ def test_thousands_of_frames_at_once(stack):
 
 
 def test_slow_reader_is_closed(make_stack):
-    stack = make_stack(**{"outbox-max": "64k"})
+    stack = make_stack()
 
     async def go():
         ann, bob = await connect(stack, "ann"), await connect(stack, "bob")
@@ -659,7 +662,8 @@ def test_slow_reader_is_closed(make_stack):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         for _ in range(20):
             await ann.say("flood")
-            await ann.wait(is_type("new_message"), 20)
+            for _ in range(1000):
+                await ann.wait(is_type("flood"), 20)
         for _ in range(100):
             if stack.metric("parley_gateway_slow_closes_total") > 0:
                 break
@@ -674,14 +678,15 @@ def test_slow_reader_is_closed(make_stack):
 
 def test_slow_reader_learns_why(make_stack):
     """One who reads again in time is told 1013."""
-    stack = make_stack(**{"outbox-max": "64k"})
+    stack = make_stack()
 
     async def go():
         ann, bob = await connect(stack, "ann"), await connect(stack, "bob")
         bob.ws.transport.pause_reading()
         for _ in range(20):
             await ann.say("flood")
-            await ann.wait(is_type("new_message"), 20)
+            for _ in range(1000):
+                await ann.wait(is_type("flood"), 20)
         for _ in range(100):
             if stack.metric("parley_gateway_slow_closes_total") > 0:
                 break

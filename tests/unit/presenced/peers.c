@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -68,10 +69,25 @@ presenced_signal(unsigned n, int signal_number)
 	kill(processes[n], signal_number);
 }
 
+static bool
+has_ended(pid_t pid, int *status_r)
+{
+	return waitpid(pid, status_r, WNOHANG) == pid;
+}
+
+/* The loop turns meanwhile: who ends waits for its callers, which are ours, to
+ * hang up. */
 int
 presenced_end(unsigned n, int signal_number)
 {
-	return end_process(&processes[n], signal_number);
+	int status = -1;
+
+	if (processes[n] > 0) {
+		kill(processes[n], signal_number);
+		TURN_UNTIL(has_ended(processes[n], &status), 10000);
+		processes[n] = 0;
+	}
+	return status;
 }
 
 static bool
