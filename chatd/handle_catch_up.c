@@ -1,11 +1,13 @@
 /*
  * catch_up: what a session missed, as frames ready to be written, in the order
  * they must be: chats lost, chats gained, changes of groups, messages, then
- * receipts (delivered before read, so that no state goes backwards).
+ * receipts (delivered before read, so that no state goes backwards), and who
+ * came or went.
  *
  *   which named chats are still the user's, which others are
  *     -> changes, messages and marks of both, receipts
- *     -> statuses of gained chats and of changed groups' members
+ *     -> statuses of gained chats, of changed groups' members, and of who came
+ *        or went
  *
  * Bounded by messages and bytes; when cut, `more` is told, receipts are left
  * for the last answer, and the gateway asks again.
@@ -19,6 +21,7 @@
 #include "chatd/missed_changes.h"
 #include "chatd/presence.h"
 #include "chatd/service.h"
+#include "chatd/settings.h"
 #include "chatd/store_chats.h"
 #include "chatd/view.h"
 #include "common/calls.h"
@@ -43,8 +46,9 @@ enum second_step {
 	SECOND_LOWEST,
 	SECOND_CHANGES,
 	SECOND_MEMBERS,
-	SECOND_READS,     /* these two only if away_ms */
+	SECOND_READS,     /* these three only if away_ms */
 	SECOND_DELIVERED,
+	SECOND_STATUSES,
 };
 
 struct catch_up {
@@ -234,6 +238,34 @@ add_reads(struct catch_up *g, uint32_t *count, struct buf *json)
 	}
 }
 
+static size_t
+statuses_count(const struct catch_up *g)
+{
+	return g->head.away_ms > 0 ? db_rows(g->second, SECOND_STATUSES) : 0;
+}
+
+/* As they are now. Where no presenced says, nothing is claimed. */
+static void
+add_statuses(struct catch_up *g, uint32_t *count, const bool *online,
+    struct buf *json)
+{
+	const struct uuid no_chat = { { 0 } };
+
+	if (!presence_is_known(g->r->svc->presence)) {
+		return;
+	}
+	for (size_t i = 0; i < statuses_count(g); i++) {
+		int64_t last_seen_at;
+		struct uuid user;
+
+		store_statuses_read(g->second, SECOND_STATUSES, i, &user,
+		    &last_seen_at);
+		buf_reset(json);
+		view_status_changed(json, &user, online[i], last_seen_at);
+		add_part(g, count, PART_STATUS, &no_chat, 0, json);
+	}
+}
+
 static void
 on_statuses(void *arg, const bool *online)
 {
@@ -252,6 +284,8 @@ on_statuses(void *arg, const bool *online)
 	if (!more && g->head.away_ms > 0) {
 		add_delivered(g, &count, &json);
 		add_reads(g, &count, &json);
+		add_statuses(g, &count, online + g->added_count +
+		    g->changes.people_count, &json);
 	}
 	body->data[0] = more ? 1 : 0;
 	buf_set_u32(body, 1, count);
@@ -267,6 +301,7 @@ on_second(void *arg, struct db_result *res)
 {
 	struct catch_up *g = arg;
 	enum err err = request_db_err(res);
+	size_t people, statuses;
 	struct uuid *others;
 
 	if (err != ERR_OK) {
@@ -276,15 +311,22 @@ on_second(void *arg, struct db_result *res)
 	g->second = db_result_ref(res);
 	chat_marks_read(&g->marks, g->second, SECOND_LOWEST);
 	missed_changes_read(&g->changes, g->second, SECOND_CHANGES);
-	others = mem_alloc((g->added_count + g->changes.people_count + 1) *
-	    sizeof(*others));
+	people = g->added_count + g->changes.people_count;
+	statuses = statuses_count(g);
+	others = mem_alloc((people + statuses + 1) * sizeof(*others));
 	for (size_t i = 0; i < g->added_count; i++) {
 		others[i] = g->added[i].kind == CHAT_GROUP ?
 		    g->r->frame->user : g->added[i].other.id;
 	}
 	missed_changes_people(&g->changes, others + g->added_count);
-	presence_ask(g->r->svc->presence, others,
-	    g->added_count + g->changes.people_count, on_statuses, g);
+	for (size_t i = 0; i < statuses; i++) {
+		int64_t last_seen_at;
+
+		store_statuses_read(g->second, SECOND_STATUSES, i,
+		    &others[people + i], &last_seen_at);
+	}
+	presence_ask(g->r->svc->presence, others, people + statuses,
+	    on_statuses, g);
 	free(others);
 }
 
@@ -321,6 +363,9 @@ submit_second(struct catch_up *g)
 		    (int64_t)g->head.away_ms + AWAY_MARGIN_MS);
 		store_announced_step(u, user,
 		    (int64_t)g->head.away_ms + AWAY_MARGIN_MS);
+		store_statuses_step(u, user,
+		    (int64_t)g->head.away_ms + AWAY_MARGIN_MS,
+		    settings.status_group_max);
 	}
 	free(gained);
 	free(all);

@@ -46,6 +46,7 @@ struct presence {
 	struct rpc_client *client; /* owned */
 	int64_t timeout_ms;
 	bool closing;
+	bool known;                /* of the answer being given */
 	struct list waiting;
 	struct list rounds;
 	struct map told;           /* user -> version, plus one */
@@ -71,6 +72,7 @@ round_end(struct round *round, const uint8_t *status)
 	struct list *link;
 
 	list_del(&round->link);
+	round->p->known = status != NULL;
 	while ((link = list_pop_front(&round->asks)) != NULL) {
 		struct ask *a = LIST_ENTRY(link, struct ask, link);
 
@@ -82,6 +84,7 @@ round_end(struct round *round, const uint8_t *status)
 		}
 		ask_end(a);
 	}
+	round->p->known = false;
 	map_fini(&round->places);
 	free(round->ids);
 	free(round);
@@ -214,6 +217,12 @@ presence_ask(struct presence *p, const struct uuid *ids, size_t n,
 
 _Static_assert(sizeof(uintptr_t) >= sizeof(uint64_t),
     "versions are kept in the map's pointers");
+
+bool
+presence_is_known(const struct presence *p)
+{
+	return p->known;
+}
 
 bool
 presence_is_news(struct presence *p, const struct uuid *user,

@@ -37,6 +37,9 @@ void presence_free(struct presence **p);
 /* Never calls back from within, unless closed. The ids are copied. */
 void presence_ask(struct presence *p, const struct uuid *ids, size_t n,
     presence_fn *fn, void *arg);
+/* In a presence_fn: whether a presenced said so. Else who reads Offline may as
+ * well be online. */
+bool presence_is_known(const struct presence *p);
 
 /* Whether this process has not yet told this change of the user; from now on it
  * has. What it has told is remembered within a bound: the worst that follows is

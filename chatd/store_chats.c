@@ -372,3 +372,23 @@ store_announced_read(const struct db_result *r, unsigned step, size_t i,
 	*seq_r = db_get_int(&row);
 	*id_r = db_get_uuid(&row);
 }
+
+void
+store_statuses_step(struct db_unit *u, const struct uuid *user,
+    int64_t away_ms, int64_t group_max)
+{
+	db_step(u, SQL_catch_up_statuses);
+	db_put_uuid(u, user);
+	db_put_i64(u, away_ms);
+	db_put_i32(u, (int32_t)group_max);
+}
+
+void
+store_statuses_read(const struct db_result *r, unsigned step, size_t i,
+    struct uuid *user_r, int64_t *last_seen_at_r)
+{
+	struct db_row row = db_row(r, step, i);
+
+	*user_r = db_get_uuid(&row);
+	*last_seen_at_r = db_get_time(&row);
+}

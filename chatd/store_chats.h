@@ -102,5 +102,9 @@ void store_announced_step(struct db_unit *u, const struct uuid *user,
     int64_t away_ms);
 void store_announced_read(const struct db_result *r, unsigned step, size_t row,
     struct uuid *chat_r, int64_t *seq_r, struct uuid *id_r);
+void store_statuses_step(struct db_unit *u, const struct uuid *user,
+    int64_t away_ms, int64_t group_max);
+void store_statuses_read(const struct db_result *r, unsigned step, size_t row,
+    struct uuid *user_r, int64_t *last_seen_at_r);
 
 #endif

@@ -96,6 +96,7 @@ enum catch_up_kind {
 	PART_RECEIPT = 4,    /* json: chat_read or messages_delivered */
 	PART_CHANGE = 5,     /* json: what of a group has changed, as of
 	                      * `version`; all of one version belong together */
+	PART_STATUS = 6,     /* json: user_status_changed */
 };
 
 struct catch_up_part {

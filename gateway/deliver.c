@@ -514,6 +514,9 @@ deliver_part(struct conn *c, const struct catch_up_part *part)
 	case PART_CHANGE:
 		part_change(c, &d);
 		break;
+	case PART_STATUS:
+		conn_send(c, plain(&d), NULL);
+		break;
 	}
 	delivery_fini(&d);
 }

@@ -82,6 +82,32 @@ WHERE me.user_id = $1::uuid AND m.sender_id = $1::uuid
 	AND c.announced_at > now() - $2::bigint * interval '1 millisecond'
 ORDER BY c.id, m.seq LIMIT 2000
 
+-- name: catch_up_statuses
+-- Whose presence has changed within the last $2 ms, of those about whom user $1
+-- may know: contacts, who shares a private chat, or a group of at most $3 members.
+-- A version is the time of the change in microseconds (by Redis's clock).
+SELECT u.id, u.last_seen_at
+FROM (
+	SELECT k.user_id AS id FROM contacts k WHERE k.owner_id = $1::uuid
+	UNION
+	SELECT x.user_id
+	FROM members me
+	JOIN chats c ON c.id = me.chat_id
+	JOIN members x ON x.chat_id = c.id
+	WHERE me.user_id = $1::uuid AND (c.kind = 0 OR (
+		SELECT count(*) FROM (
+			SELECT FROM members y WHERE y.chat_id = c.id
+			LIMIT $3::integer + 1) z) <= $3::integer)
+	LIMIT 20000
+) w
+CROSS JOIN LATERAL (
+	SELECT p.id, p.last_seen_at, p.online_version FROM users p
+	WHERE p.id = w.id LIMIT 1
+) u
+WHERE u.id <> $1::uuid AND u.online_version >
+	(extract(epoch FROM now()) * 1000 - $2::bigint) * 1000
+ORDER BY u.online_version DESC LIMIT 500
+
 -- name: catch_up_changes
 -- What of the groups $2 has changed since the versions $3, and who changed it last:
 -- of the first $4 groups of which that is so. For the members the member $1 is

@@ -529,3 +529,33 @@ async def test_a_redis_that_refuses_is_named_and_waited_for(new_stack):
     await crowd.talk()
     await crowd.has_all("after the password was put right")
     await presence_works(stack, crowd.people[0])
+
+
+# ---- who came and went --------------------------------------------------------------
+
+async def test_who_came_and_went_meanwhile_is_told(new_stack):
+    stack = new_stack(gateways=2, chatds=2, relays=["gateway-redis"])
+    ann, other = await person(stack, 0), await person(stack, 1)
+    leaver, comer = await person(stack, 1), await person(stack, 1)
+    for one in (leaver, comer):
+        for watcher in (ann, other):
+            await private_chat(watcher, one)
+
+    def status(of, online):
+        return lambda f: f["user_id"] == of.account.id and \
+            f["is_online"] is online
+    await comer.close()
+    for watcher in (ann, other):
+        await watcher.wait("user_status_changed", status(comer, False))
+    link = stack.relay("gateway-1", "redis")
+    link.down()
+    await leaver.close()
+    again = await Session.open(stack.gateways[1], comer.account)
+    await other.wait("user_status_changed", status(leaver, False))
+    await other.wait("user_status_changed", status(again, True))
+    assert not [f for f in ann.frames if f["type"] == "user_status_changed"
+                and f["user_id"] == leaver.account.id and not f["is_online"]]
+    link.accept()
+    gone = await ann.wait("user_status_changed", status(leaver, False))
+    assert gone["last_seen_at"] is not None
+    await ann.wait("user_status_changed", status(again, True))
