@@ -73,6 +73,8 @@ class Chatter:
                      for c in self.chats]
             place = self.session.mark()
             done = await self.session.ask("sync", chats=marks)
+            if done["type"] == "chat_messages":     # its pages come first
+                done = await self.session.wait("sync_done", since=place)
             if done["type"] == "error":
                 self.errors.append(done)
                 await asyncio.sleep(0.1)
