@@ -11,6 +11,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,10 +116,10 @@ note_error(struct db_unit *u, const PGresult *res)
 		return;
 	}
 	r->outcome = DB_FAILED;
-	strncpy(r->sqlstate, state != NULL ? state : "08000",
-	    sizeof(r->sqlstate) - 1);
-	strncpy(r->constraint, name != NULL ? name : "",
-	    sizeof(r->constraint) - 1);
+	snprintf(r->sqlstate, sizeof(r->sqlstate), "%s",
+	    state != NULL ? state : "08000");
+	snprintf(r->constraint, sizeof(r->constraint), "%s",
+	    name != NULL ? name : "");
 	/* The primary message names columns and types, never values. */
 	log_debug("db_error", "sqlstate=%s", r->sqlstate);
 }

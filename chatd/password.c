@@ -9,6 +9,7 @@
 #include "chatd/password.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -291,8 +292,8 @@ password_verify(struct passwords *p, const struct uuid *address,
 	}
 	j->verify = true;
 	j->known = stored != NULL;
-	strncpy(j->stored, stored != NULL ? stored : p->nobody,
-	    sizeof(j->stored) - 1);
+	snprintf(j->stored, sizeof(j->stored), "%s",
+	    stored != NULL ? stored : p->nobody);
 	return job_queue(p, j, address);
 }
 

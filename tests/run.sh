@@ -20,7 +20,8 @@
 #       fuzz       every reader of foreign bytes under libFuzzer (clang): a fixed
 #                  number of runs, or PARLEY_FUZZ_SECONDS for each target
 #       thread     contract and system with the thread sanitizer
-#       all        all of these
+#       bench      the standard set of load tests; nothing else should run meanwhile
+#       all        all of these but bench
 #   Default: unit sql conformance contract system chaos-short browser fuzz
 #   sanitize.
 #
@@ -161,11 +162,19 @@ RUNNING='gateway chatd presenced wrong_version_peer shift_clock'
 # What is of no use a second time: tests of scripts, documents and release
 # binaries; the sandbox, in which a leak checker may not look; and what is a
 # matter of numbers.
+SANITIZED_SECOND='system/test_drain.py system/test_gaps.py
+	system/test_slow_clients.py'
 SANITIZED='system --ignore=system/test_local.py --ignore=system/test_docs.py
 	--ignore=system/test_hardening.py --ignore=system/test_systemd.py
 	--ignore=system/test_storms.py --ignore=system/test_overload.py'
 
-# The tests of the web client run in two parts side by side: these, and the others.
+# Long parts run as two side by side: these, and the others.
+SYSTEM_SECOND=
+for part in drain gaps overload slow_clients storms; do
+	SYSTEM_SECOND+=" system/test_$part.py"
+done
+SYSTEM=("system=system${SYSTEM_SECOND// / --ignore=}"
+	"system-second=${SYSTEM_SECOND# }")
 BROWSER_SECOND=
 for part in accessibility line many_messages media served screenshots timeline; do
 	BROWSER_SECOND+=" browser/test_$part.py"
@@ -202,13 +211,13 @@ mode_conformance() {
 }
 
 mode_system() {
-	with_build system dev "$RUNNING" run_pytest dev 1 system=system
+	with_build system dev "$RUNNING" run_pytest dev 1 "${SYSTEM[@]}"
 }
 
 # contract and system, asked for together.
 mode_both() {
 	with_build contract dev "$RUNNING" run_pytest dev 1 contract=contract \
-		system=system
+		"${SYSTEM[@]}"
 }
 
 mode_chaos-short() {
@@ -218,7 +227,7 @@ mode_chaos-short() {
 # contract, system and chaos-short, asked for together.
 mode_three() {
 	with_build contract dev "$RUNNING" run_pytest dev 1 contract=contract \
-		system=system chaos=chaos
+		chaos=chaos "${SYSTEM[@]}"
 }
 
 mode_chaos() {
@@ -253,7 +262,8 @@ sanitized_runs() {
 	run_ctest asan-unit asan unit
 	run_pytest asan 3 asan-contract=contract \
 		"asan-conformance=conformance fuzz/live" \
-		"asan-system=$SANITIZED"
+		"asan-system=$SANITIZED${SYSTEM_SECOND// / --ignore=}" \
+		"asan-system-second=$SANITIZED_SECOND"
 }
 
 mode_fuzz() {
@@ -274,8 +284,17 @@ mode_thread() {
 	# are seen as long as nothing tells the sanitizer to ignore them.
 	export TSAN_OPTIONS=exitcode=86
 	with_build thread tsan "$RUNNING" run_pytest tsan 6 \
-		tsan-contract=contract "tsan-system=$SANITIZED"
+		tsan-contract=contract \
+		"tsan-system=$SANITIZED${SYSTEM_SECOND// / --ignore=}" \
+		"tsan-system-second=$SANITIZED_SECOND"
 	unset TSAN_OPTIONS
+}
+
+mode_bench() {
+	local passed=1
+	say bench
+	"$PYTHON" tests/bench/run.py </dev/null || passed=0
+	note bench $passed $((1 - passed)) 0
 }
 
 main() {
@@ -283,7 +302,7 @@ main() {
 	for mode in "$@"; do
 		case $mode in
 		unit | sql | conformance | contract | system | chaos-short | \
-			chaos | browser | fuzz | sanitize | thread)
+			chaos | browser | fuzz | sanitize | thread | bench)
 			modes+=("$mode")
 			;;
 		all)
