@@ -6,7 +6,7 @@ SPDX-License-Identifier: MIT
 
 import pytest
 
-from library_limits import library_limit
+from library_limits import SINCE_4_3, library_limit
 from support.client import new_username
 from support.rawws import Ended, Raw
 
@@ -60,12 +60,14 @@ def test_many_requests_on_one_connection(raw):
         healthy(raw)
 
 
+@library_limit("requests at once", SINCE_4_3)
 def test_requests_sent_at_once_are_answered_in_order(raw):
     raw.send("".join(f"GET /api/{name} HTTP/1.1\r\nHost: x\r\n\r\n"
                      for name in ("health", "nothing", "health", "docs")))
     assert [raw.response().status for _ in range(4)] == [200, 404, 200, 200]
 
 
+@library_limit("requests at once", SINCE_4_3)
 def test_requests_with_bodies_sent_at_once(raw):
     body = stranger()
     one = post(f"Content-Length: {len(body)}\r\n", body)
@@ -79,6 +81,7 @@ def test_requests_with_bodies_sent_at_once(raw):
         pass
 
 
+@library_limit("requests at once", SINCE_4_3)
 @pytest.mark.parametrize("headers", [
     "Content-Length: 49\r\n", "Content-Length: 0\r\n", "",
     "Content-Length: 3\r\n", "Content-Length: 5000\r\n",
@@ -218,6 +221,7 @@ def test_a_body_shorter_than_promised_ends_without_an_answer_of_200(raw):
     assert b" 200 " not in data and b" 201 " not in data
 
 
+@library_limit("requests at once", SINCE_4_3)
 def test_a_body_longer_than_promised_is_another_request(raw):
     body = stranger().decode()
     raw.send(post(f"Content-Length: {len(body)}\r\n", body + "trailing"))

@@ -21,6 +21,7 @@ import uuid
 import pytest
 import redis
 import websockets
+from websockets.legacy.client import connect as connect_socket
 
 BUILD = os.environ["PARLEY_BUILD"]
 GATEWAY = os.path.join(BUILD, "gateway", "gateway")
@@ -230,7 +231,7 @@ def is_seq(n):
 
 
 async def connect(stack, who, live=True, **kw):
-    c = Client(await websockets.connect(
+    c = Client(await connect_socket(
         stack.url(f"token-{who}"), max_size=None, **kw))
     if live:
         assert (await c.next())["type"] == "user_info"
@@ -262,7 +263,7 @@ def run(coroutine):
 ])
 def test_refused(stack, url, headers, close):
     async def go():
-        ws = await websockets.connect(stack.url() + url,
+        ws = await connect_socket(stack.url() + url,
                                       extra_headers=headers)
         assert await Client(ws).closed() == close
     run(go())
@@ -277,7 +278,7 @@ def test_token_places(stack):
                 (stack.url(), {"Cookie": "a=b; token=token-ann"}),
                 (stack.url(), {"Cookie": "token=token-ann",
                                "Origin": f"http://127.0.0.1:{stack.port}"})]:
-            ws = await websockets.connect(url, extra_headers=headers)
+            ws = await connect_socket(url, extra_headers=headers)
             assert (await Client(ws).next())["type"] == "user_info"
             await ws.close()
     run(go())
@@ -299,7 +300,7 @@ def test_chatd_away(stack):
     stack.kill("stand-in")
 
     async def go():
-        ws = await websockets.connect(stack.url("token-ann"))
+        ws = await connect_socket(stack.url("token-ann"))
         assert await Client(ws).closed() == (1013, "Service unavailable")
     run(go())
 
@@ -309,7 +310,7 @@ def test_over_capacity(make_stack):
 
     async def go():
         await connect(stack, "ann")
-        ws = await websockets.connect(stack.url("token-bob"))
+        ws = await connect_socket(stack.url("token-bob"))
         assert await Client(ws).closed() == (1013, "Over capacity")
     run(go())
 
@@ -479,7 +480,7 @@ def test_presence_is_told(stack):
     async def go():
         ann, bob = await connect(stack, "ann"), await connect(stack, "bob")
         # Never live, never told.
-        ws = await websockets.connect(stack.url("token-old"))
+        ws = await connect_socket(stack.url("token-old"))
         await Client(ws).closed()
         await ann.ws.close()
         wait_until(lambda: len(stack.presence()) == 3, "down")
