@@ -150,6 +150,7 @@ one_pytest() {
 	# shellcheck disable=SC2086
 	PYTHONDONTWRITEBYTECODE=1 PARLEY_BUILD="build/$1" \
 		PARLEY_TEST_PATIENCE="$2" PARLEY_TEST_SHARD="$3" \
+		PYTEST_DEBUG_TEMPROOT="$RESULTS" \
 		"$PYTHON" -m pytest -q --durations=5 \
 		--junit-xml="$RESULTS/$4.xml" $5 ${PYTEST_ARGS-} </dev/null
 }
