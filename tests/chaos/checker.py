@@ -278,20 +278,21 @@ def each_once_in_order(case):
 
 def chats_told_once(case):
     """A session is not told of a chat again that it knows."""
-    known = defaultdict(set)
+    known, lost = defaultdict(set), defaultdict(set)
     for r in case.history.records:
         if isinstance(r, Synced):
-            known[r.session].update(r.floors)
-        elif isinstance(r, Left):
+            # What it asked for and lost before all of it came, it knows no more.
+            known[r.session].update(r.floors.keys() - lost[r.session])
+        elif isinstance(r, (Left, Forbidden)):
             known[r.session].discard(r.chat)
-        elif isinstance(r, Forbidden):
-            known[r.session].discard(r.chat)
+            lost[r.session].add(r.chat)
         elif isinstance(r, Joined):
             if r.chat in known[r.session] and not r.asked:
                 yield Fault("chats told once", f"chat {r.chat} was told as new "
                             "to a session that knew it", chat=r.chat,
                             session=r.session)
             known[r.session].add(r.chat)
+            lost[r.session].discard(r.chat)
 
 
 def not_after_removal(case):

@@ -234,6 +234,14 @@ def test_each_once_in_order_or_called_late():
 def test_chats_told_once():
     h = with_(good(), Joined(4, 2, "chat", "m3", False))
     assert broken(h) == {"chats told once"}
+    # Told again after it was lost, while the answer to its sync was on its way.
+    h = good()
+    synced = next(r for r in h.records if isinstance(r, Synced)
+                  and r.session == 2)
+    h.records[h.records.index(synced):h.records.index(synced)] = \
+        [Left(synced.at, 2, "chat")]
+    with_(h, Joined(4, 2, "chat", "m3", False))
+    assert "chats told once" not in broken(h)
 
 
 REMOVED = [("chat", user, True, 0) for user in PEOPLE] + \
