@@ -150,7 +150,6 @@ one_pytest() {
 	# shellcheck disable=SC2086
 	PYTHONDONTWRITEBYTECODE=1 PARLEY_BUILD="build/$1" \
 		PARLEY_TEST_PATIENCE="$2" PARLEY_TEST_SHARD="$3" \
-		PYTEST_DEBUG_TEMPROOT="$RESULTS" \
 		"$PYTHON" -m pytest -q --durations=5 \
 		--junit-xml="$RESULTS/$4.xml" $5 ${PYTEST_ARGS-} </dev/null
 }
@@ -326,6 +325,7 @@ main() {
 	[[ " ${modes[*]} " != *" browser "* ]] || groups+=' browser'
 	[[ " ${modes[*]} " != *" fuzz "* ]] || groups+=' fuzz'
 	mkdir -p "$RESULTS"
+	export PYTEST_DEBUG_TEMPROOT=$RESULTS # nothing of ours lies elsewhere
 	# shellcheck disable=SC2086
 	deploy/packages.sh $groups || return 1
 	local plan=" ${modes[*]} "
