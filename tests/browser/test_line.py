@@ -104,7 +104,14 @@ async def test_an_answer_lost_with_the_line_makes_no_second_message(person,
     ann.line_errors_expected = True
     # The message is on its way to a chatd while the line goes away.
     gateway = stack.gateways[0]
-    frames = gateway.metric(FRAMES)
+    seen = []
+
+    def quiet():
+        """The page has said all that opening a chat makes it say."""
+        seen.append(gateway.metric(FRAMES))
+        return seen[-5:] == [seen[-1]] * 5
+    poll(quiet, "silence of the page", every=0.2)
+    frames = seen[-1]
     stack.chatds[0].pause()
     ann.js("document.getElementById('text').value = arguments[0];"
            "document.getElementById('composer').requestSubmit()",
