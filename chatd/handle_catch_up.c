@@ -25,6 +25,7 @@
 #include "chatd/store_chats.h"
 #include "chatd/view.h"
 #include "common/calls.h"
+#include "common/clock.h"
 #include "common/map.h"
 #include "common/mem.h"
 
@@ -244,6 +245,15 @@ statuses_count(const struct catch_up *g)
 	return g->head.away_ms > 0 ? db_rows(g->second, SECOND_STATUSES) : 0;
 }
 
+/* While presenced learns anew who is online, after Redis forgot it, someone may
+ * read Offline who is not: so only who was seen to go is told as gone. */
+static bool
+went(const struct catch_up *g, int64_t last_seen_at)
+{
+	return last_seen_at >= clock_unix_ms() - (int64_t)g->head.away_ms -
+	    AWAY_MARGIN_MS;
+}
+
 /* As they are now. Where no presenced says, nothing is claimed. */
 static void
 add_statuses(struct catch_up *g, uint32_t *count, const bool *online,
@@ -260,6 +270,9 @@ add_statuses(struct catch_up *g, uint32_t *count, const bool *online,
 
 		store_statuses_read(g->second, SECOND_STATUSES, i, &user,
 		    &last_seen_at);
+		if (!online[i] && !went(g, last_seen_at)) {
+			continue;
+		}
 		buf_reset(json);
 		view_status_changed(json, &user, online[i], last_seen_at);
 		add_part(g, count, PART_STATUS, &no_chat, 0, json);
