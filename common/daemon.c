@@ -37,6 +37,8 @@
 #define SAME_WISH_MS 200
 /* How long handles may take to close after fini before they count as leaked. */
 #define CLOSE_MAX_MS 3000
+/* The end as a whole: after it, force. */
+#define END_SECONDS 8
 
 enum state {
 	STATE_STARTING, /* before the loop runs */
@@ -441,6 +443,25 @@ close_own_handles(void)
 	admin_free(&d.admin);
 }
 
+/* Signal handler. */
+static void
+on_end_stuck(int number UNUSED)
+{
+	static const char text[] = "the process's end hangs in a library, all "
+	    "work being done: ended by force\n";
+
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+	_exit(1);
+}
+
+/* Closing must not wait for ever (NNG's has been seen to). */
+static void
+bound_end(void)
+{
+	signal(SIGALRM, on_end_stuck);
+	alarm(END_SECONDS);
+}
+
 /* Init has succeeded: turn the loop until somebody stops it. */
 static void
 run(void)
@@ -478,6 +499,7 @@ live(void)
 			run();
 		}
 		d.state = STATE_STOPPING;
+		bound_end();
 		d.spec->fini();
 	}
 	close_own_handles();
@@ -517,5 +539,6 @@ daemon_main(int argc, char **argv, const struct daemon_spec *spec)
 	metrics_fini();
 	config_free();
 	log_fini();
+	alarm(0);
 	return status;
 }

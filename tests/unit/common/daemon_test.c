@@ -35,6 +35,7 @@ enum mode {
 	MODE_FAILS_AT_START,
 	MODE_FAILS_LATER,
 	MODE_PREFLIGHT,
+	MODE_END_HANGS,
 };
 
 static enum mode mode;
@@ -84,6 +85,9 @@ static void
 fini(void)
 {
 	log_info("fini_ran", "mode=%d", (int)mode);
+	while (mode == MODE_END_HANGS) {
+		pause();
+	}
 	uv_close((uv_handle_t *)&timer, NULL);
 }
 
@@ -380,6 +384,17 @@ test_drain_timeout(void **state UNUSED)
 	wait_log("fini_ran");
 }
 
+/* A library that waits for ever in its end does not make us do so. */
+static void
+test_end_that_hangs(void **state UNUSED)
+{
+	start(MODE_END_HANGS, NULL);
+	wait_log("admin_listening");
+	kill(child, SIGTERM);
+	assert_int_equal(wait_exit(), 1);
+	assert_non_null(strstr(log_text(), "fini_ran"));
+}
+
 static void
 test_failures(void **state UNUSED)
 {
@@ -513,6 +528,7 @@ main(void)
 		cmocka_unit_test(test_http_crowd),
 		cmocka_unit_test(test_second_signal),
 		cmocka_unit_test(test_drain_timeout),
+		cmocka_unit_test(test_end_that_hangs),
 		cmocka_unit_test(test_failures),
 		cmocka_unit_test(test_port_busy),
 		cmocka_unit_test(test_reload),
