@@ -30,7 +30,7 @@
 #   PARLEY_RUN_DIR     another place than .run, relative to the repository: a
 #                      second stack beside the first (with ports of its own)
 #   PARLEY_BUILD_DIR   programs built already, taken as they are (build/dev)
-# Any other setting (docs/CONFIG.md) given as PARLEY_... reaches the processes.
+# Any other setting (docs/config.md) given as PARLEY_... reaches the processes.
 #
 # SPDX-License-Identifier: MIT
 set -euo pipefail

@@ -124,7 +124,7 @@ on_summary(uv_timer_t *timer)
 	if (b.len > 0) {
 		log_warn("limits_reached", "seconds=%d%.*s last_address=%s "
 		    "remedy=\"if these are people, raise the rates: see "
-		    "docs/OPERATIONS.md\"", SUMMARY_MS / 1000, (int)b.len,
+		    "docs/operations.md\"", SUMMARY_MS / 1000, (int)b.len,
 		    (const char *)b.data,
 		    address_format(&l->last, address));
 	}

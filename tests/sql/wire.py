@@ -1,6 +1,6 @@
 """A stand-in for a gateway: speaks the envelope to a chatd, byte by byte.
 
-Written from docs/WIRE.md and not from the C code, so that it also tests that what
+Written from docs/wire.md and not from the C code, so that it also tests that what
 is written there is true. NNG's transport is spoken by hand: a REQ peer over a
 unix socket, several requests under way at once.
 

@@ -1,4 +1,4 @@
-"""docs/CONFIG.md from what the processes' --help says.
+"""docs/config.md from what the processes' --help says.
 
     cd tests && PARLEY_BUILD=build/dev python3 -m support.config_docs
 
@@ -12,7 +12,7 @@ import subprocess
 
 from .stack import ROOT, program
 
-PATH = ROOT / "docs" / "CONFIG.md"
+PATH = ROOT / "docs" / "config.md"
 
 HEAD = """\
 # Settings
