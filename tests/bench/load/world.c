@@ -102,6 +102,68 @@ world_group_chat(uint32_t world, char text[UUID_TEXT_LEN + 1])
 	return text;
 }
 
+/* An id of the world: its number, what it names, and 48 bits of number. */
+static struct uuid
+numbered(uint32_t world, uint8_t what, uint64_t n)
+{
+	struct uuid id = { { (uint8_t)(world >> 24), (uint8_t)(world >> 16),
+	    (uint8_t)(world >> 8), (uint8_t)world, 0, what, 0x70, 0, 0x80 } };
+
+	for (int i = 0; i < 6; i++) {
+		id.b[10 + i] = (uint8_t)(n >> (40 - 8 * i));
+	}
+	return id;
+}
+
+/* The number in it; false when it is no such id. */
+static bool
+number_of(uint32_t world, uint8_t what, const struct uuid *id, uint64_t *n_r)
+{
+	struct uuid again;
+	uint64_t n = 0;
+
+	for (int i = 10; i < 16; i++) {
+		n = n << 8 | id->b[i];
+	}
+	again = numbered(world, what, n);
+	*n_r = n;
+	return uuid_eq(&again, id);
+}
+
+struct uuid
+world_user(uint32_t world, uint32_t user)
+{
+	return numbered(world, 1, user);
+}
+
+bool
+world_user_index(uint32_t world, const struct uuid *id, uint32_t *user_r)
+{
+	uint64_t n;
+	bool known = number_of(world, 1, id, &n);
+
+	*user_r = (uint32_t)n;
+	return known;
+}
+
+bool
+world_members(const struct world *w, const struct uuid *chat,
+    struct uuid members[2])
+{
+	uint64_t n;
+	uint32_t first, step;
+
+	if (!number_of(w->number, 2, chat, &n)) {
+		return false;
+	}
+	first = (uint32_t)(n / 256);
+	step = (uint32_t)(n % 256);
+	members[0] = world_user(w->number, first);
+	members[1] = world_user(w->number, (first + (step == 0 ? 1 : step)) %
+	    w->users);
+	return true;
+}
+
 static void
 run(PGconn *db, const char *sql, int n, const char *const *values)
 {

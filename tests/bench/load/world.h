@@ -11,6 +11,7 @@
 #ifndef BENCH_WORLD_H
 #define BENCH_WORLD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/uuid.h"
@@ -33,6 +34,14 @@ char *world_token(uint32_t world, uint32_t user,
 char *world_private_chat(uint32_t world, uint32_t user, uint32_t step,
     char text[UUID_TEXT_LEN + 1]);
 char *world_group_chat(uint32_t world, char text[UUID_TEXT_LEN + 1]);
+
+struct uuid world_user(uint32_t world, uint32_t user);
+/* False when it is no user of that world. */
+bool world_user_index(uint32_t world, const struct uuid *id,
+    uint32_t *user_r);
+/* Both members of a private chat; false when it is none of the world. */
+bool world_members(const struct world *w, const struct uuid *chat,
+    struct uuid members[2]);
 
 /* Exits with a message when the database refuses. */
 void world_create(const struct world *w, const char *conninfo);
