@@ -26,5 +26,8 @@ double ceiling_nng(double seconds, uint32_t batch, uint32_t contexts);
  * `address` is a unix socket's path or host:port. */
 double ceiling_redis(double seconds, const char *address, uint32_t batch,
     uint32_t size);
+/* Serves WebSocket echoes at this port of 127.0.0.1 until SIGTERM; parley-load
+ * counts them (request --request echo). Returns main()'s status. */
+int ceiling_lws(uint32_t port);
 
 #endif

@@ -7,8 +7,10 @@
  *                                                   that may create a table
  *   parley-ceiling redis [SECONDS [BATCH [SIZE]]]    BENCH_REDIS: unix path or
  *                                                   host:port
+ *   parley-ceiling lws PORT                         serves echoes to
+ *                                                   parley-load until SIGTERM
  *
- * Prints one number, how many a second.
+ * Prints one number, how many a second; lws prints nothing.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -66,8 +68,11 @@ main(int argc, char **argv)
 	} else if (strcmp(kind, "redis") == 0) {
 		rate = ceiling_redis(seconds, need("BENCH_REDIS"),
 		    number(argc, argv, 3, 64), number(argc, argv, 4, 500));
+	} else if (strcmp(kind, "lws") == 0) {
+		return ceiling_lws(number(argc, argv, 2, 18095));
 	} else {
-		fprintf(stderr, "usage: parley-ceiling send|nng|insert|redis "
+		fprintf(stderr, "usage: parley-ceiling "
+		    "send|nng|insert|redis|lws "
 		    "[SECONDS [...]]\n");
 		return 2;
 	}
