@@ -37,6 +37,7 @@ static const struct entry entries[] = {
 	{ MSG_##name, handle_##name },
 #define HTTP_CALL(number, name, method, path, lane, flags) \
 	{ MSG_##name, handle_##name },
+#define ADMIN(number, name, lane, flags) { MSG_##name, handle_##name },
 #define CALL(number, name, from, to, lane, flags) ROUTE_TO_##to(name)
 #define FIELD(name, ident, path, kind, max, flags)
 #define END(name)
@@ -44,6 +45,7 @@ static const struct entry entries[] = {
 #include "common/contract.def"
 #undef REQUEST
 #undef HTTP_CALL
+#undef ADMIN
 #undef CALL
 #undef FIELD
 #undef END
@@ -258,6 +260,19 @@ put_http_error(struct request *r, enum err err)
 	json_obj_end(&j);
 }
 
+/* The field that is wrong, for who typed it. */
+static void
+put_admin_error(struct request *r, enum err err, const char *field)
+{
+	struct json_out j;
+
+	json_out_init(&j, &r->body);
+	json_obj(&j);
+	json_key_str(&j, "error", err_reason(err));
+	json_key_str(&j, "field", field);
+	json_obj_end(&j);
+}
+
 /* The answer's body for `err`. */
 static void
 put_error(struct request *r, enum err err, const char *field)
@@ -267,6 +282,8 @@ put_error(struct request *r, enum err err, const char *field)
 		put_error_frame(r, err, field);
 	} else if (r->row->class == ROW_HTTP) {
 		put_http_error(r, err);
+	} else if (r->row->class == ROW_ADMIN) {
+		put_admin_error(r, err, field);
 	}
 }
 

@@ -18,6 +18,7 @@ typedef void handler_fn(struct request *r);
 	handler_fn handle_##name;
 #define HTTP_CALL(number, name, method, path, lane, flags) \
 	handler_fn handle_##name;
+#define ADMIN(number, name, lane, flags) handler_fn handle_##name;
 #define CALL(number, name, from, to, lane, flags) HANDLER_TO_##to(name)
 #define FIELD(name, ident, path, kind, max, flags)
 #define END(name)
@@ -25,6 +26,7 @@ typedef void handler_fn(struct request *r);
 #include "common/contract.def"
 #undef REQUEST
 #undef HTTP_CALL
+#undef ADMIN
 #undef CALL
 #undef FIELD
 #undef END

@@ -39,6 +39,7 @@ const struct config_row settings_rows[] = {
 	    "addresses of all presenceds, comma-separated" },
 	RPC_LINK_ROWS,
 	RPC_LISTEN_ROWS,
+	RPC_ADMIN_ROWS,
 	{ "public_url", CONFIG_TEXT, &settings.public_url,
 	    "http://localhost:8080", 0, 0, CONFIG_REQUIRED,
 	    "where clients reach the gateways; pictures are linked there" },

@@ -39,6 +39,7 @@
 	static const struct field_rule rules_##name[] = {
 #define REQUEST(number, name, family, lane, route, limit, flags) OPEN_RULES(name)
 #define HTTP_CALL(number, name, method, path, lane, flags) OPEN_RULES(name)
+#define ADMIN(number, name, lane, flags) OPEN_RULES(name)
 #define FIELD(name, ident, path, kind, max, flags) { path, kind, max, flags },
 #define END(name) { NULL, 0, 0, 0 } };
 #define CALL(number, name, from, to, lane, flags)
@@ -46,6 +47,7 @@
 #include "common/contract.def"
 #undef REQUEST
 #undef HTTP_CALL
+#undef ADMIN
 #undef FIELD
 #undef END
 #undef CALL
@@ -56,10 +58,12 @@
 	    "raise CONTRACT_FIELDS_MAX");
 #define REQUEST(number, name, family, lane, route, limit, flags)
 #define HTTP_CALL(number, name, method, path, lane, flags)
+#define ADMIN(number, name, lane, flags)
 #define CALL(number, name, from, to, lane, flags)
 #include "common/contract.def"
 #undef REQUEST
 #undef HTTP_CALL
+#undef ADMIN
 #undef END
 #undef CALL
 
@@ -70,10 +74,12 @@
 enum row_index {
 #define REQUEST(number, name, family, lane, route, limit, flags) ROW_##name,
 #define HTTP_CALL(number, name, method, path, lane, flags) ROW_##name,
+#define ADMIN(number, name, lane, flags) ROW_##name,
 #define CALL(number, name, from, to, lane, flags) ROW_CALL_##name,
 #include "common/contract.def"
 #undef REQUEST
 #undef HTTP_CALL
+#undef ADMIN
 #undef CALL
 	ROW_COUNT
 };
@@ -85,11 +91,15 @@ static const struct contract_row rows[ROW_COUNT] = {
 #define HTTP_CALL(number, name, method, path, lane, flags) \
 	{ MSG_##name, ROW_HTTP, #name, lane, USER, flags, PROCESS_GATEWAY, \
 	    rules_##name },
+#define ADMIN(number, name, lane, flags) \
+	{ MSG_##name, ROW_ADMIN, #name, lane, USER, flags, PROCESS_PARLEYCTL, \
+	    rules_##name },
 #define CALL(number, name, from, to, lane, flags) \
 	{ CALL_##name, ROW_CALL, #name, lane, USER, flags, FROM_##from, NULL },
 #include "common/contract.def"
 #undef REQUEST
 #undef HTTP_CALL
+#undef ADMIN
 #undef CALL
 };
 
@@ -100,10 +110,12 @@ static const struct {
 #define REQUEST(number, name, family, lane, route, limit, flags) \
 	{ sizeof(#name) - 1, ROW_##name },
 #define HTTP_CALL(number, name, method, path, lane, flags)
+#define ADMIN(number, name, lane, flags)
 #define CALL(number, name, from, to, lane, flags)
 #include "common/contract.def"
 #undef REQUEST
 #undef HTTP_CALL
+#undef ADMIN
 #undef CALL
 };
 
@@ -132,12 +144,16 @@ contract_row(unsigned kind)
 #define HTTP_CALL(number, name, method, path, lane, flags) \
 	case number: \
 		return &rows[ROW_##name];
+#define ADMIN(number, name, lane, flags) \
+	case number: \
+		return &rows[ROW_##name];
 #define CALL(number, name, from, to, lane, flags) \
 	case number: \
 		return &rows[ROW_CALL_##name];
 #include "common/contract.def"
 #undef REQUEST
 #undef HTTP_CALL
+#undef ADMIN
 #undef CALL
 	default:
 		return NULL;
@@ -152,10 +168,12 @@ contract_limit(enum msg_kind kind)
 	case number: \
 		return LIMIT_##limit;
 #define HTTP_CALL(number, name, method, path, lane, flags)
+#define ADMIN(number, name, lane, flags)
 #define CALL(number, name, from, to, lane, flags)
 #include "common/contract.def"
 #undef REQUEST
 #undef HTTP_CALL
+#undef ADMIN
 #undef CALL
 	default:
 		return LIMIT_NONE;

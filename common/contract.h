@@ -19,6 +19,7 @@ enum msg_kind {
 #define REQUEST(number, name, family, lane, route, limit, flags) \
 	MSG_##name = number,
 #define HTTP_CALL(number, name, method, path, lane, flags) MSG_##name = number,
+#define ADMIN(number, name, lane, flags) MSG_##name = number,
 #define CALL(number, name, from, to, lane, flags) CALL_##name = number,
 #define FIELD(name, ident, path, kind, max, flags)
 #define END(name)
@@ -26,6 +27,7 @@ enum msg_kind {
 #include "common/contract.def"
 #undef REQUEST
 #undef HTTP_CALL
+#undef ADMIN
 #undef CALL
 #undef FIELD
 #undef END
@@ -36,6 +38,7 @@ enum msg_kind {
 #define REQUEST(number, name, family, lane, route, limit, flags) \
 	enum field_##name {
 #define HTTP_CALL(number, name, method, path, lane, flags) enum field_##name {
+#define ADMIN(number, name, lane, flags) enum field_##name {
 #define FIELD(name, ident, path, kind, max, flags) FIELD_##name##_##ident,
 #define END(name) FIELD_COUNT_##name };
 #define CALL(number, name, from, to, lane, flags)
@@ -43,6 +46,7 @@ enum msg_kind {
 #include "common/contract.def"
 #undef REQUEST
 #undef HTTP_CALL
+#undef ADMIN
 #undef CALL
 #undef FIELD
 #undef END
@@ -80,6 +84,7 @@ enum row_class {
 	ROW_REQUEST,
 	ROW_HTTP,
 	ROW_CALL,
+	ROW_ADMIN,
 };
 
 /* Which processes may make a call: a set. */
@@ -87,7 +92,9 @@ enum process_bits {
 	PROCESS_GATEWAY = 1,
 	PROCESS_CHATD = 2,
 	PROCESS_PRESENCED = 4,
-	PROCESS_ANY = 7,
+	PROCESS_SERVICES = 7,
+	PROCESS_PARLEYCTL = 8, /* an operator's tool */
+	PROCESS_ANY = 15,
 };
 
 enum row_flags {

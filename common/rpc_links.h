@@ -7,11 +7,12 @@
  *   tls+tcp://...     TLS with certificates both ways
  *
  * A certificate says by URIs among its alternative names which processes its
- * holder is: URI:parley:gateway, parley:chatd, parley:presenced. A caller wants
- * the role it calls and the host's name; a callee takes from each caller only
- * those calls that its role may make (contract.def says which). So nobody but a
- * gateway can say on whose behalf a request comes. The reasons are in
- * docs/decisions/041.
+ * holder is: URI:parley:gateway, parley:chatd, parley:presenced, or that it is an
+ * operator's tool, parley:parleyctl. A caller wants the role it calls and the
+ * host's name; a callee takes from each caller only those calls that its role may
+ * make (contract.def says which). So nobody but a gateway can say on whose behalf
+ * a request comes. Without TLS, operators' calls are taken from root and our own
+ * account alone. The reasons are in docs/decisions/041.
  *
  * Main thread.
  *
@@ -32,6 +33,7 @@ struct rpc_link_settings {
 	char *key;
 	char *group;
 	bool insecure;
+	bool insecure_admin;
 };
 
 extern struct rpc_link_settings rpc_links;
@@ -56,6 +58,13 @@ extern struct rpc_link_settings rpc_links;
 	{ "listen_group", CONFIG_TEXT, &rpc_links.group, "", 0, 0, 0, \
 	    "group that may connect to an ipc:// socket; empty: this " \
 	    "process's own account alone" }
+
+/* A row of those that take ADMIN calls. */
+#define RPC_ADMIN_ROWS \
+	{ "insecure_admin_calls", CONFIG_BOOL, &rpc_links.insecure_admin, \
+	    "off", 0, 0, 0, "take what operators ask (parleyctl) over tcp:// " \
+	    "links too: whoever reaches them may reset passwords and erase " \
+	    "accounts" }
 
 /* One setting that holds addresses. */
 struct rpc_addresses {

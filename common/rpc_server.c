@@ -77,13 +77,38 @@ reply_status(struct work *w, const struct frame *asked, enum err status)
 	reply_add(w, asked, &out);
 }
 
-/* Whether the caller's certificate lets it make this call: above all, only a
- * gateway may say for whom a request is. */
+static void
+tell_forbidden(struct rpc_server *s, const struct work *w,
+    const struct contract_row *row)
+{
+	uint64_t now = clock_mono_ms();
+
+	metric_inc(s->m_forbidden);
+	if (s->forbidden_logged_ms != 0 &&
+	    now - s->forbidden_logged_ms < VERSION_LOG_EVERY_MS) {
+		return;
+	}
+	s->forbidden_logged_ms = now;
+	if (s->tls) {
+		log_error("call_forbidden", "call=%s reason=\"the caller's "
+		    "certificate names roles that do not make this call\" "
+		    "roles=%#x remedy=\"find out who holds that certificate\"",
+		    row->name, w->roles);
+	} else {
+		log_error("call_forbidden", "call=%s reason=\"over a link "
+		    "without TLS only root and this process's own account may "
+		    "make it, through an ipc:// socket\" remedy=\"call as one "
+		    "of them, use tls+tcp://, or see setting "
+		    "insecure_admin_calls\"", row->name);
+	}
+}
+
+/* Whether the caller's certificate, or account, lets it make this call: above
+ * all, only a gateway may say for whom a request is. */
 static bool
 may_call(struct rpc_server *s, const struct work *w, const struct frame *f)
 {
 	const struct contract_row *row = contract_row(f->kind);
-	uint64_t now;
 
 	if (row == NULL || (row->from & w->roles) != 0) {
 		return true;
@@ -91,16 +116,11 @@ may_call(struct rpc_server *s, const struct work *w, const struct frame *f)
 	if (w->roles == 0) {
 		return false; /* it is gone, and hears no answer */
 	}
-	metric_inc(s->m_forbidden);
-	now = clock_mono_ms();
-	if (s->forbidden_logged_ms == 0 ||
-	    now - s->forbidden_logged_ms >= VERSION_LOG_EVERY_MS) {
-		s->forbidden_logged_ms = now;
-		log_error("call_forbidden", "call=%s reason=\"the caller's "
-		    "certificate names roles that do not make this call\" "
-		    "roles=%#x remedy=\"find out who holds that certificate\"",
-		    row->name, w->roles);
+	if (!s->tls && (row->from & PROCESS_PARLEYCTL) != 0 &&
+	    rpc_plain_is_admin(nng_msg_get_pipe(w->msg))) {
+		return true;
 	}
+	tell_forbidden(s, w, row);
 	return false;
 }
 

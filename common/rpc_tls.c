@@ -42,6 +42,7 @@ static const struct {
 	{ "gateway", "parley:gateway", PROCESS_GATEWAY },
 	{ "chatd", "parley:chatd", PROCESS_CHATD },
 	{ "presenced", "parley:presenced", PROCESS_PRESENCED },
+	{ "parleyctl", "parley:parleyctl", PROCESS_PARLEYCTL },
 };
 
 unsigned

@@ -25,5 +25,9 @@ MUST_CHECK int rpc_listen(nng_socket socket, const char *url);
 
 /* What the other end may be: PROCESS_ bits of contract.h. 0: the pipe is gone. */
 unsigned rpc_tls_roles(nng_pipe pipe);
+/* Of a link without TLS: whether operators' calls (ADMIN rows) are taken. On an
+ * ipc:// socket from root and from our own account, which could read all we hold
+ * anyway; on tcp:// from nobody, unless a setting allows it. */
+bool rpc_plain_is_admin(nng_pipe pipe);
 
 #endif

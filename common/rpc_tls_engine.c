@@ -474,7 +474,7 @@ rpc_tls_roles(nng_pipe pipe)
 	rv = nng_pipe_get_bool(pipe, NNG_OPT_TLS_VERIFIED, &verified);
 	roles_wanted = NULL;
 	if (rv == NNG_ENOTSUP) {
-		return PROCESS_ANY; /* not TLS: guarded by other means */
+		return PROCESS_SERVICES; /* not TLS: guarded by other means */
 	}
 	return rv == 0 && verified ? roles : 0;
 }

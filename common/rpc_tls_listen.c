@@ -35,6 +35,18 @@ admit_group(const char *path)
 	return false;
 }
 
+bool
+rpc_plain_is_admin(nng_pipe pipe)
+{
+	uint64_t uid;
+
+	/* The kernel says whose process it is; of tcp:// it cannot. */
+	if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_UID, &uid) != 0) {
+		return rpc_links.insecure_admin;
+	}
+	return uid == 0 || uid == geteuid();
+}
+
 int
 rpc_listen(nng_socket socket, const char *url)
 {

@@ -72,7 +72,7 @@ on_ctx_aio(void *arg)
 	w->msg = nng_aio_get_msg(w->aio);
 	nng_aio_set_msg(w->aio, NULL);
 	w->roles = w->server->tls
-	    ? rpc_tls_roles(nng_msg_get_pipe(w->msg)) : PROCESS_ANY;
+	    ? rpc_tls_roles(nng_msg_get_pipe(w->msg)) : PROCESS_SERVICES;
 	w->phase = WORK_AT_WORK;
 	handoff_give(&w->handoff);
 	/* Refused only when all is closed: then works_free drops the message. */

@@ -127,7 +127,8 @@ test_who_may_call(void **state)
 	(void)state;
 	for (size_t i = 0; (row = contract_row_at(i)) != NULL; i++) {
 		if (row->class != ROW_CALL) {
-			assert_int_equal(row->from, PROCESS_GATEWAY);
+			assert_int_equal(row->from, row->class == ROW_ADMIN
+			    ? PROCESS_PARLEYCTL : PROCESS_GATEWAY);
 		}
 		assert_true(row->from != 0 &&
 		    (row->from & ~(unsigned)PROCESS_ANY) == 0);
