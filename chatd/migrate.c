@@ -182,11 +182,12 @@ wait_until_back(const char *cause)
 static PGconn *
 connect_when_there(const char *url, char *error, size_t error_len)
 {
+	void (*before_term)(int), (*before_int)(int);
 	PGconn *conn;
 	unsigned refusals = 0;
 
-	signal(SIGTERM, on_stop);
-	signal(SIGINT, on_stop);
+	before_term = signal(SIGTERM, on_stop);
+	before_int = signal(SIGINT, on_stop);
 	while ((conn = db_connect_plain(url, error, error_len)) == NULL) {
 		if (db_is_away(url)) {
 			wait_until_back(error);
@@ -194,8 +195,8 @@ connect_when_there(const char *url, char *error, size_t error_len)
 			break; /* the first may have been its coming back */
 		}
 	}
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, before_term);
+	signal(SIGINT, before_int);
 	return conn;
 }
 

@@ -506,6 +506,24 @@ live(void)
 	close_loop();
 }
 
+/* Signal handler. */
+static void
+on_stop_before_loop(int number)
+{
+	_exit(128 + number);
+}
+
+/* As the first process of a container, where there is no init: the kernel gives
+ * it no default actions, so what ends others must be asked for; and whose parent
+ * has died is its child, which nobody waits for. */
+static void
+be_first_process(void)
+{
+	signal(SIGTERM, on_stop_before_loop);
+	signal(SIGINT, on_stop_before_loop);
+	signal(SIGCHLD, SIG_IGN);
+}
+
 int
 daemon_main(int argc, char **argv, const struct daemon_spec *spec)
 {
@@ -514,6 +532,9 @@ daemon_main(int argc, char **argv, const struct daemon_spec *spec)
 	memset(&d, 0, sizeof(d));
 	d.spec = spec;
 	signal(SIGPIPE, SIG_IGN);
+	if (getpid() == 1) {
+		be_first_process();
+	}
 	/* Log rotation and curious operators must not end a process that is
 	 * still migrating; the loop takes these two over. */
 	signal(SIGHUP, SIG_IGN);
