@@ -91,9 +91,9 @@ drive_answered(uint64_t sent_ns, enum err status, uint64_t n)
 		}
 		return;
 	}
-	results.acked += n;
-	results.sent += n;
-	histogram_add(&results.ack, now_ns() - sent_ns);
+	results.main.acked += n;
+	results.main.sent += n;
+	histogram_add(&results.main.ack, now_ns() - sent_ns);
 }
 
 static void

@@ -25,6 +25,7 @@ struct options options = {
 struct setup setup = { .batch = 500 };
 struct results results;
 struct engine_counts counts;
+uint32_t ready;
 bool measuring, sending;
 
 static const struct {

@@ -22,6 +22,8 @@
 
 #define READ_SIZE (256u << 10)
 #define EVENTS 256
+#define FILES_SPARE 64u /* files of the tool itself */
+#define STAGED_MAX (64u << 10) /* beyond it what is staged leaves at once */
 
 struct engine_counts counts;
 
@@ -30,6 +32,13 @@ static struct engine_handler handler;
 static int epoll_fd;
 static bool stopping;
 static uint8_t read_buffer[READ_SIZE];
+static uint64_t read_ns; /* when the bytes at hand were read */
+
+/* Frames of one client that wait for the end of its handler. */
+static struct {
+	struct client *c;
+	struct buf bytes;
+} staged;
 
 uint64_t
 now_ns(void)
@@ -43,15 +52,20 @@ now_ns(void)
 static void
 need_files(size_t n)
 {
-	struct rlimit r;
+	struct rlimit r, want;
 
 	getrlimit(RLIMIT_NOFILE, &r);
+	want = r;
 	if (r.rlim_cur < n) {
-		r.rlim_cur = n;
-		r.rlim_max = r.rlim_max > n ? r.rlim_max : n;
-		if (setrlimit(RLIMIT_NOFILE, &r) != 0) {
-			fprintf(stderr, "parley-load: %zu open files are not "
-			    "allowed: raise \"ulimit -n\"\n", n);
+		want.rlim_cur = n;
+		want.rlim_max = r.rlim_max > n ? r.rlim_max : n;
+		if (setrlimit(RLIMIT_NOFILE, &want) != 0) {
+			fprintf(stderr, "parley-load: %zu connections need "
+			    "%zu open files, and %llu are allowed: raise the "
+			    "hard limit (ulimit -Hn, LimitNOFILE=; at most "
+			    "fs.nr_open) or ask for fewer --connections\n",
+			    n - FILES_SPARE, n,
+			    (unsigned long long)r.rlim_max);
 			exit(1);
 		}
 	}
@@ -66,7 +80,7 @@ engine_start(const struct engine_conf *c, size_t n,
 
 	conf = *c;
 	handler = *h;
-	need_files(n + 64);
+	need_files(n + FILES_SPARE);
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	for (size_t i = 0; i < n; i++) {
 		clients[i].fd = -1;
@@ -94,6 +108,9 @@ client_cut(struct client *c)
 {
 	if (c->fd >= 0) {
 		close(c->fd);
+	}
+	if (staged.c == c) {
+		buf_reset(&staged.bytes);
 	}
 	c->fd = -1;
 	c->state = CLIENT_OFF;
@@ -150,6 +167,12 @@ client_connect(struct client *c)
 	c->state = CLIENT_CONNECTING;
 	if (connect(c->fd, (const struct sockaddr *)to, sizeof(*to)) != 0 &&
 	    errno != EINPROGRESS) {
+		if (errno == EADDRNOTAVAIL && counts.connects_failed == 0) {
+			fprintf(stderr, "parley-load: no free port for a "
+			    "connection: connect from more addresses "
+			    "(--sources) or widen "
+			    "net.ipv4.ip_local_port_range\n");
+		}
 		counts.connects_failed++;
 		client_gone(c);
 		return;
@@ -201,41 +224,35 @@ send_rest(struct client *c)
 	}
 }
 
+static void
+send_staged(void)
+{
+	if (staged.bytes.len > 0) {
+		send_bytes(staged.c, staged.bytes.data, staged.bytes.len);
+		buf_reset(&staged.bytes);
+	}
+}
+
 /* RFC 6455, section 5.2, with a masking key of zero. */
 static void
 send_frame(struct client *c, uint8_t opcode, const void *data, size_t len)
 {
-	uint8_t frame[4096];
-	struct buf big = BUF_INIT;
-	uint8_t head[14] = { (uint8_t)(0x80 | opcode) };
-	size_t n;
-
+	if (staged.c != c || staged.bytes.len > STAGED_MAX) {
+		send_staged();
+		staged.c = c;
+	}
+	buf_put_u8(&staged.bytes, (uint8_t)(0x80 | opcode));
 	if (len < 126) {
-		head[1] = (uint8_t)(0x80 | len);
-		n = 2;
+		buf_put_u8(&staged.bytes, (uint8_t)(0x80 | len));
 	} else if (len < 65536) {
-		head[1] = 0x80 | 126;
-		head[2] = (uint8_t)(len >> 8);
-		head[3] = (uint8_t)len;
-		n = 4;
+		buf_put_u8(&staged.bytes, 0x80 | 126);
+		buf_put_u16(&staged.bytes, (uint16_t)len);
 	} else {
-		head[1] = 0x80 | 127;
-		for (int i = 0; i < 8; i++) {
-			head[2 + i] = (uint8_t)((uint64_t)len >> (56 - 8 * i));
-		}
-		n = 10;
+		buf_put_u8(&staged.bytes, 0x80 | 127);
+		buf_put_u64(&staged.bytes, len);
 	}
-	n += 4;
-	if (n + len <= sizeof(frame)) {
-		memcpy(frame, head, n);
-		memcpy(frame + n, data, len);
-		send_bytes(c, frame, n + len);
-		return;
-	}
-	buf_put(&big, head, n);
-	buf_put(&big, data, len);
-	send_bytes(c, big.data, big.len);
-	buf_fini(&big);
+	buf_put_u32(&staged.bytes, 0);
+	buf_put(&staged.bytes, data, len);
 }
 
 void
@@ -279,7 +296,7 @@ take_text(struct client *c, const char *json, size_t len)
 	if (c->state == CLIENT_WAITING && starts_with(json, len,
 	    "user_info\"")) {
 		c->state = CLIENT_READY;
-		handler.on_ready(c, now_ns());
+		handler.on_ready(c, read_ns);
 		return;
 	}
 	if (starts_with(json, len, "error\"")) {
@@ -289,7 +306,7 @@ take_text(struct client *c, const char *json, size_t len)
 		}
 	}
 	if (handler.on_frame != NULL) {
-		handler.on_frame(c, json, len, now_ns());
+		handler.on_frame(c, json, len, read_ns);
 	}
 }
 
@@ -408,6 +425,7 @@ read_some(struct client *c)
 		client_gone(c);
 		return;
 	}
+	read_ns = now_ns();
 	counts.bytes_in += (uint64_t)n;
 	if (c->in.len == 0) {
 		used = take(c, read_buffer, (size_t)n);
@@ -471,6 +489,7 @@ engine_run(uint64_t until)
 		struct timespec t;
 		int n;
 
+		send_staged();
 		if (now >= until) {
 			return;
 		}
@@ -483,6 +502,7 @@ engine_run(uint64_t until)
 
 			if (c->fd >= 0) {
 				serve(c, events[i].events);
+				send_staged();
 			}
 		}
 	}

@@ -6,6 +6,10 @@
  * (RFC 6455, section 5.3 asks for an unpredictable key to protect proxies,
  * which a load test does not meet): so a frame is sent as it was printed.
  *
+ * What a client is given to send while its own input is read leaves in one
+ * send(): so the load tool, which shares the cores with what it measures, costs
+ * little, and no frame waits for another client's.
+ *
  * Rule at the bounds: a frame over FRAME_MAX ends its connection, and so does a
  * client whose unsent bytes exceed UNSENT_MAX; both are counted.
  *
@@ -89,7 +93,7 @@ struct client *engine_start(const struct engine_conf *conf, size_t n,
 void client_connect(struct client *c);
 /* Closes without a close frame, as a cut client does. */
 void client_cut(struct client *c);
-/* Sends one text frame. */
+/* Sends one text frame, at the latest when the handler that called returns. */
 void client_send(struct client *c, const char *text, size_t len);
 /* Serves until `until` (now_ns) or engine_stop(). */
 void engine_run(uint64_t until);

@@ -1,6 +1,6 @@
 /*
  * The load client's modes and what they share: options, the content of measured
- * messages, results.
+ * messages, the pace of an open loop, results.
  *
  * A measured message's content begins with MARK, the time it was due and who
  * sent it, in hexadecimal: so that whoever sees it, the sender's acknowledgement
@@ -28,6 +28,7 @@ struct options {
 	const char *database; /* NULL: the world is there already */
 	uint32_t connections;
 	double rate;          /* per second over all; 0: closed loop */
+	double group_rate;    /* mode mixed: the group's */
 	uint32_t window;      /* closed loop: in flight a connection */
 	double warmup_s;
 	double seconds;
@@ -40,16 +41,23 @@ struct options {
 	bool quiet;
 };
 
-struct results {
+/* One kind of messages. */
+struct stream {
 	uint64_t sent;
 	uint64_t acked;
 	uint64_t delivered;
-	uint64_t opened;        /* connections that got user_info */
 	uint64_t completed;     /* group: messages that all others have */
 	struct histogram ack;
 	struct histogram delivery;
 	struct histogram last;  /* group: until the last delivery */
+};
+
+struct results {
+	struct stream main;
+	struct stream group;    /* mode mixed */
+	uint64_t opened;        /* connections that got user_info */
 	struct histogram opening;
+	uint64_t interval_max;  /* slowest since progress was noted, ns */
 };
 
 struct mode {
@@ -59,6 +67,9 @@ struct mode {
 	uint32_t (*clients)(void);
 	void (*begin)(uint64_t now);
 	struct engine_handler handler;
+	bool no_warmup;  /* what it measures happens once */
+	bool measures_opening; /* results.opening is its own */
+	bool late_count; /* what was due in time and comes late is counted */
 };
 
 extern struct options options;
@@ -70,10 +81,17 @@ extern bool sending;     /* messages may be sent */
 
 extern const struct mode mode_private;
 extern const struct mode mode_group;
+extern const struct mode mode_mixed;
 extern const struct mode mode_connect;
 extern const struct mode mode_storm;
 extern const struct mode mode_idle;
 extern const struct mode mode_request;
+
+/* options.c: from the command line; exits when it makes no sense. */
+const struct mode *options_parse(int argc, char **argv);
+
+/* Counts one latency of a kind, in `h` and for the progress. */
+void results_time(struct histogram *h, uint64_t ns);
 
 /* ---- measured messages (message.c) ---------------------------------------- */
 
@@ -89,13 +107,21 @@ void message_send(struct client *c, const char *chat, uint64_t due_ns,
 /* False when the frame is no measured new_message of this run. */
 bool message_mark(const char *json, size_t len, struct mark *m_r);
 
-/* ---- an even pace (pace.c) ------------------------------------------------ */
+/* ---- one kind of messages each, which mode mixed joins --------------------- */
 
-/* Begins a schedule of options.rate per second. */
-void pace_begin(uint64_t now);
-/* True when one more is due; *due_r is when it was. */
-bool pace_take(uint64_t now, uint64_t *due_r);
-/* Nanoseconds until the next is due. */
-uint64_t pace_wait(uint64_t now);
+/* Private messages of the clients from `first` on. */
+void private_begin(uint32_t first, double rate, struct stream *s,
+    uint64_t now);
+void private_ready(struct client *c, uint64_t now);
+void private_frame(struct client *c, const char *json, size_t len,
+    uint64_t now);
+uint64_t private_turn(uint64_t now);
+
+/* Messages of the group of the first options.world.group clients. */
+void group_begin(double rate, struct stream *s, uint64_t now);
+void group_ready(struct client *c, uint64_t now);
+void group_frame(struct client *c, const char *json, size_t len,
+    uint64_t now);
+uint64_t group_turn(uint64_t now);
 
 #endif

@@ -77,7 +77,6 @@ message_send(struct client *c, const char *chat, uint64_t due_ns,
 	put_hex(mark + 32, run_number, 8);
 	memcpy(frame + content_at, mark, MARK_LEN);
 	client_send(c, frame, len);
-	results.sent++;
 }
 
 bool

@@ -32,7 +32,7 @@ opened(struct client *c, uint64_t now)
 {
 	if (measuring) {
 		results.opened++;
-		histogram_add(&results.opening, now - c->began_ns);
+		results_time(&results.opening, now - c->began_ns);
 	}
 }
 
@@ -64,6 +64,7 @@ on_connect_ready(struct client *c, uint64_t now)
 {
 	opened(c, now);
 	client_cut(c);
+	ready--;
 	if (sending) {
 		connect_next();
 	}
@@ -119,7 +120,7 @@ on_storm_ready(struct client *c, uint64_t now)
 	/* Counted from the cut: what was refused meanwhile is part of it. */
 	c->began_ns = stormed_at;
 	results.opened++;
-	histogram_add(&results.opening, now - stormed_at);
+	results_time(&results.opening, now - stormed_at);
 	if (results.opened == options.connections) {
 		engine_stop();
 	}
@@ -159,6 +160,7 @@ const struct mode mode_connect = {
 		.on_gone = on_connect_gone,
 		.on_turn = no_turn,
 	},
+	.measures_opening = true,
 };
 
 const struct mode mode_storm = {
@@ -171,4 +173,6 @@ const struct mode mode_storm = {
 		.on_gone = on_storm_gone,
 		.on_turn = on_storm_turn,
 	},
+	.no_warmup = true,
+	.measures_opening = true,
 };

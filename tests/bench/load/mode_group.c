@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bench/load/load.h"
+#include "bench/load/pace.h"
 
 #define NEVER UINT64_C(50000000)
 #define OPEN_MAX 65536u /* messages on their way; older ones are forgotten */
@@ -15,6 +16,9 @@ static struct {
 	uint64_t due_ns;
 	uint32_t left;
 } open_messages[OPEN_MAX];
+static struct stream *stream;
+static struct pace pace;
+static bool paced;
 static uint32_t next_number;
 static uint32_t next_sender;
 static char chat[UUID_TEXT_LEN + 1];
@@ -34,29 +38,34 @@ send_one(struct client *c, uint64_t due_ns)
 	open_messages[number % OPEN_MAX].left = options.world.group - 1;
 	c->in_flight++;
 	message_send(c, chat, due_ns, number);
+	stream->sent++;
 }
 
 static void
 fill_window(struct client *c, uint64_t now)
 {
-	while (sending && options.rate <= 0 && c->index < options.senders &&
+	while (sending && !paced && c->index < options.senders &&
 	    c->in_flight < options.window && c->state == CLIENT_READY) {
 		send_one(c, now);
 	}
 }
 
-static void
-begin(uint64_t now)
+void
+group_begin(double rate, struct stream *s, uint64_t now)
 {
+	stream = s;
 	world_group_chat(options.world.number, chat);
-	pace_begin(now);
+	paced = rate > 0;
+	if (paced) {
+		pace_begin(&pace, rate, now);
+	}
 	for (uint32_t i = 0; i < options.senders; i++) {
 		fill_window(&clients[i], now);
 	}
 }
 
-static void
-on_ready(struct client *c, uint64_t now)
+void
+group_ready(struct client *c, uint64_t now)
 {
 	fill_window(c, now);
 }
@@ -66,17 +75,17 @@ on_delivery(const struct mark *m, uint64_t now)
 {
 	uint32_t i = m->number % OPEN_MAX;
 
-	results.delivered++;
-	histogram_add(&results.delivery, now - m->due_ns);
+	stream->delivered++;
+	histogram_add(&stream->delivery, now - m->due_ns);
 	if (open_messages[i].due_ns == m->due_ns &&
 	    --open_messages[i].left == 0) {
-		results.completed++;
-		histogram_add(&results.last, now - m->due_ns);
+		stream->completed++;
+		results_time(&stream->last, now - m->due_ns);
 	}
 }
 
-static void
-on_frame(struct client *c, const char *json, size_t len, uint64_t now)
+void
+group_frame(struct client *c, const char *json, size_t len, uint64_t now)
 {
 	struct mark m;
 
@@ -91,28 +100,34 @@ on_frame(struct client *c, const char *json, size_t len, uint64_t now)
 	}
 	c->in_flight -= c->in_flight > 0;
 	if (measuring) {
-		results.acked++;
-		histogram_add(&results.ack, now - m.due_ns);
+		stream->acked++;
+		results_time(&stream->ack, now - m.due_ns);
 	}
 	fill_window(c, now);
 }
 
-static uint64_t
-on_turn(uint64_t now)
+uint64_t
+group_turn(uint64_t now)
 {
 	uint64_t due_ns;
 
-	if (!sending || options.rate <= 0) {
+	if (!sending || !paced) {
 		return NEVER;
 	}
-	while (pace_take(now, &due_ns)) {
+	while (pace_take(&pace, now, &due_ns)) {
 		struct client *c = &clients[next_sender++ % options.senders];
 
 		if (c->state == CLIENT_READY) {
 			send_one(c, due_ns);
 		}
 	}
-	return pace_wait(now);
+	return pace_wait(&pace, now);
+}
+
+static void
+begin(uint64_t now)
+{
+	group_begin(options.rate, &results.main, now);
 }
 
 const struct mode mode_group = {
@@ -121,8 +136,9 @@ const struct mode mode_group = {
 	.clients = clients_wanted,
 	.begin = begin,
 	.handler = {
-		.on_ready = on_ready,
-		.on_frame = on_frame,
-		.on_turn = on_turn,
+		.on_ready = group_ready,
+		.on_frame = group_frame,
+		.on_turn = group_turn,
 	},
+	.late_count = true,
 };

@@ -6,9 +6,14 @@
  * SPDX-License-Identifier: MIT
  */
 #include "bench/load/load.h"
+#include "bench/load/pace.h"
 
 #define NEVER UINT64_C(50000000) /* ns: look again after 50 ms */
 
+static struct stream *stream;
+static struct pace pace;
+static bool paced;
+static uint32_t first_client;
 static uint32_t next_sender;
 
 static uint32_t
@@ -27,34 +32,40 @@ send_one(struct client *c, uint64_t due_ns)
 	c->in_flight++;
 	message_send(c, world_private_chat(options.world.number, c->index,
 	    step, chat), due_ns, 0);
+	stream->sent++;
 }
 
 static void
 fill_window(struct client *c, uint64_t now)
 {
-	while (sending && options.rate <= 0 &&
-	    c->in_flight < options.window && c->state == CLIENT_READY) {
+	while (sending && !paced && c->in_flight < options.window &&
+	    c->state == CLIENT_READY) {
 		send_one(c, now);
 	}
 }
 
-static void
-begin(uint64_t now)
+void
+private_begin(uint32_t first, double rate, struct stream *s, uint64_t now)
 {
-	pace_begin(now);
+	stream = s;
+	first_client = first;
+	paced = rate > 0;
+	if (paced) {
+		pace_begin(&pace, rate, now);
+	}
 	for (uint32_t i = 0; i < options.connections; i++) {
-		fill_window(&clients[i], now);
+		fill_window(&clients[first + i], now);
 	}
 }
 
-static void
-on_ready(struct client *c, uint64_t now)
+void
+private_ready(struct client *c, uint64_t now)
 {
 	fill_window(c, now);
 }
 
-static void
-on_frame(struct client *c, const char *json, size_t len, uint64_t now)
+void
+private_frame(struct client *c, const char *json, size_t len, uint64_t now)
 {
 	struct mark m;
 
@@ -64,33 +75,39 @@ on_frame(struct client *c, const char *json, size_t len, uint64_t now)
 	if (m.sender == c->index) {
 		c->in_flight -= c->in_flight > 0;
 		if (measuring) {
-			results.acked++;
-			histogram_add(&results.ack, now - m.due_ns);
+			stream->acked++;
+			results_time(&stream->ack, now - m.due_ns);
 		}
 		fill_window(c, now);
 	} else if (measuring) {
-		results.delivered++;
-		histogram_add(&results.delivery, now - m.due_ns);
+		stream->delivered++;
+		results_time(&stream->delivery, now - m.due_ns);
 	}
 }
 
-static uint64_t
-on_turn(uint64_t now)
+uint64_t
+private_turn(uint64_t now)
 {
 	uint64_t due_ns;
 
-	if (!sending || options.rate <= 0) {
+	if (!sending || !paced) {
 		return NEVER;
 	}
-	while (pace_take(now, &due_ns)) {
-		struct client *c = &clients[next_sender++ %
-		    options.connections];
+	while (pace_take(&pace, now, &due_ns)) {
+		struct client *c = &clients[first_client +
+		    next_sender++ % options.connections];
 
 		if (c->state == CLIENT_READY) {
 			send_one(c, due_ns);
 		}
 	}
-	return pace_wait(now);
+	return pace_wait(&pace, now);
+}
+
+static void
+begin(uint64_t now)
+{
+	private_begin(0, options.rate, &results.main, now);
 }
 
 const struct mode mode_private = {
@@ -99,8 +116,9 @@ const struct mode mode_private = {
 	.clients = clients_wanted,
 	.begin = begin,
 	.handler = {
-		.on_ready = on_ready,
-		.on_frame = on_frame,
-		.on_turn = on_turn,
+		.on_ready = private_ready,
+		.on_frame = private_frame,
+		.on_turn = private_turn,
 	},
+	.late_count = true,
 };

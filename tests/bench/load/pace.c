@@ -1,42 +1,40 @@
 /*
- * An open loop's schedule: message n is due at begin + n / rate, whatever the
- * server does.
+ * Each due time is worked out from the beginning, so that rounding never adds
+ * up: see pace.h.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "bench/load/load.h"
-
-static uint64_t begin;
-static uint64_t taken;
+#include "bench/load/pace.h"
 
 static uint64_t
-due(uint64_t n)
+due(const struct pace *p)
 {
-	return begin + (uint64_t)((double)n * 1e9 / options.rate);
+	return p->begin_ns + (uint64_t)((double)p->taken * 1e9 / p->rate);
 }
 
 void
-pace_begin(uint64_t now)
+pace_begin(struct pace *p, double rate, uint64_t now)
 {
-	begin = now;
-	taken = 0;
+	p->begin_ns = now;
+	p->taken = 0;
+	p->rate = rate;
 }
 
 bool
-pace_take(uint64_t now, uint64_t *due_r)
+pace_take(struct pace *p, uint64_t now, uint64_t *due_r)
 {
-	*due_r = due(taken);
+	*due_r = due(p);
 	if (*due_r > now) {
 		return false;
 	}
-	taken++;
+	p->taken++;
 	return true;
 }
 
 uint64_t
-pace_wait(uint64_t now)
+pace_wait(const struct pace *p, uint64_t now)
 {
-	uint64_t next = due(taken);
+	uint64_t next = due(p);
 
 	return next > now ? next - now : 0;
 }

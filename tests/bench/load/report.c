@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "bench/load/load.h"
+#include "bench/load/progress.h"
 #include "common/json_out.h"
 
 static void
@@ -19,6 +20,38 @@ put_number(struct json_out *j, const char *key, double v)
 
 	json_key(j, key);
 	json_raw(j, text, (size_t)n);
+}
+
+static void
+put_bare(struct json_out *j, double v)
+{
+	char text[64];
+	int n = snprintf(text, sizeof(text), "%.3f", isfinite(v) ? v : 0.0);
+
+	json_raw(j, text, (size_t)n);
+}
+
+/* The whole distribution for a plot: pairs of a share of all and the time that
+ * this share is not above, each step halving what is left: 0, 0.1, 0.2 ... 0.5,
+ * 0.55 ... until fewer than one is left. */
+static void
+put_curve(struct json_out *j, const struct histogram *h)
+{
+	double left = 1, step = 0.1, share = 0;
+
+	json_key_arr(j, "curve");
+	while ((1 - share) * (double)h->count >= 1) {
+		json_arr(j);
+		put_bare(j, share * 100);
+		put_bare(j, (double)histogram_quantile(h, share) / 1e3);
+		json_arr_end(j);
+		share += step;
+		if (1 - share <= left / 2 + 1e-12) {
+			left = 1 - share;
+			step /= 2;
+		}
+	}
+	json_arr_end(j);
 }
 
 static void
@@ -41,6 +74,7 @@ put_histogram(struct json_out *j, const char *key, const struct histogram *h)
 		    points[i].share) / 1e3);
 	}
 	put_number(j, "max", (double)h->max / 1e3);
+	put_curve(j, h);
 	json_obj_end(j);
 }
 
@@ -90,12 +124,75 @@ put_counts(struct json_out *j)
 }
 
 static void
-put_rates(struct json_out *j, double seconds)
+put_stream(struct json_out *j, const struct stream *s, double seconds)
 {
-	put_number(j, "sent_per_s", (double)results.sent / seconds);
-	put_number(j, "acked_per_s", (double)results.acked / seconds);
-	put_number(j, "delivered_per_s", (double)results.delivered / seconds);
+	json_key_int(j, "acked", (int64_t)s->acked);
+	json_key_int(j, "delivered", (int64_t)s->delivered);
+	json_key_int(j, "completed", (int64_t)s->completed);
+	put_number(j, "sent_per_s", (double)s->sent / seconds);
+	put_number(j, "acked_per_s", (double)s->acked / seconds);
+	put_number(j, "delivered_per_s", (double)s->delivered / seconds);
+}
+
+static void
+put_latencies(struct json_out *j, const struct stream *s,
+    const struct histogram *opening)
+{
+	json_key_obj(j, "latency_us");
+	put_histogram(j, "ack", &s->ack);
+	put_histogram(j, "delivery", &s->delivery);
+	put_histogram(j, "last_delivery", &s->last);
+	if (opening != NULL) {
+		put_histogram(j, "opening", opening);
+	}
+	json_obj_end(j);
+}
+
+static void
+put_progress(struct json_out *j)
+{
+	size_t n;
+	const struct point *p = progress_points(&n);
+
+	json_key_arr(j, "progress");
+	for (size_t i = 0; i < n; i++) {
+		json_obj(j);
+		put_number(j, "at_s", p[i].at_s);
+		put_number(j, "acked_per_s", p[i].acked_per_s);
+		put_number(j, "delivered_per_s", p[i].delivered_per_s);
+		put_number(j, "opened_per_s", p[i].opened_per_s);
+		json_key_int(j, "ready", p[i].ready);
+		put_number(j, "slowest_us", (double)p[i].slowest_ns / 1e3);
+		json_obj_end(j);
+	}
+	json_arr_end(j);
+}
+
+static void
+put_all(struct json_out *j, const char *mode, double seconds)
+{
+	json_key_str(j, "mode", mode);
+	json_key_int(j, "world", options.world.number);
+	json_key_int(j, "connections", options.connections);
+	put_number(j, "rate", options.rate);
+	json_key_int(j, "window", options.window);
+	put_number(j, "seconds", seconds);
+	put_stream(j, &results.main, seconds);
 	put_number(j, "opened_per_s", (double)results.opened / seconds);
+	put_counts(j);
+	put_latencies(j, &results.main, &results.opening);
+	if (results.group.sent > 0) {
+		json_key_obj(j, "group");
+		put_stream(j, &results.group, seconds);
+		put_latencies(j, &results.group, NULL);
+		json_obj_end(j);
+	}
+	json_key_obj(j, "processes");
+	for (unsigned i = 0; i < options.watched_count; i++) {
+		put_watched(j, &options.watched[i], seconds);
+	}
+	json_obj_end(j);
+	put_progress(j);
 }
 
 void
@@ -106,25 +203,7 @@ report_print(const char *mode, double seconds)
 
 	json_out_init(&j, &b);
 	json_obj(&j);
-	json_key_str(&j, "mode", mode);
-	json_key_int(&j, "connections", options.world.users);
-	put_number(&j, "rate", options.rate);
-	json_key_int(&j, "window", options.window);
-	put_number(&j, "seconds", seconds);
-	put_rates(&j, seconds);
-	put_counts(&j);
-	json_key_int(&j, "completed", (int64_t)results.completed);
-	json_key_obj(&j, "latency_us");
-	put_histogram(&j, "ack", &results.ack);
-	put_histogram(&j, "delivery", &results.delivery);
-	put_histogram(&j, "last_delivery", &results.last);
-	put_histogram(&j, "opening", &results.opening);
-	json_obj_end(&j);
-	json_key_obj(&j, "processes");
-	for (unsigned i = 0; i < options.watched_count; i++) {
-		put_watched(&j, &options.watched[i], seconds);
-	}
-	json_obj_end(&j);
+	put_all(&j, mode, seconds);
 	json_obj_end(&j);
 	printf("%.*s\n", (int)b.len, (const char *)b.data);
 	buf_fini(&b);

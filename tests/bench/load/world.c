@@ -1,6 +1,6 @@
 /*
  * Writes the people and chats of a load test with a few statements over
- * generate_series: 20,000 users take a second, a million messages ten.
+ * generate_series.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,6 +15,8 @@
 /* In the statements: w is the world as 8 hexadecimal digits. */
 #define USER_ID(n) "(w || '-0001-7000-8000-' || lpad(to_hex(" n "), 12, '0'))"
 #define PAIR_ID(n) "(w || '-0002-7000-8000-' || lpad(to_hex(" n "), 12, '0'))"
+#define PAIRS_OF(n) "BETWEEN (" n " || '-0002-7000-8000-000000000000')::uuid " \
+	"AND (" n " || '-0002-7000-8000-ffffffffffff')::uuid"
 #define GROUP_ID "(w || '-0004-7000-8000-000000000000')"
 
 static const char users_sql[] =
@@ -39,8 +41,9 @@ static const char tokens_sql[] =
     "ELSE (i + d) % $2::int END AS b " \
     "FROM (SELECT $1::text AS w, generate_series(0, $2::int - 1) AS i) u, " \
     "generate_series(CASE WHEN $3::int = 1 THEN 0 ELSE 1 END, $3::int / 2) d " \
-    "WHERE $3::int > 1 OR i % 2 = 0) e ORDER BY least(a, b), " \
-    "greatest(a, b), id"
+    "WHERE CASE WHEN $3::int = 1 THEN i % 2 = 0 " \
+    "ELSE i < $5::int OR (i + d) % $2::int < $5::int END) e " \
+    "ORDER BY least(a, b), greatest(a, b), id"
 
 static const char chats_sql[] =
     "INSERT INTO chats (id, kind, private_key, last_seq, announced_seq, "
@@ -53,17 +56,23 @@ static const char members_sql[] =
     "INSERT INTO members (chat_id, user_id, delivered_seq, read_seq) "
     "SELECT c.id, u::uuid, c.last_seq, c.last_seq FROM chats c, "
     "unnest(string_to_array(c.private_key, ':')) u "
-    "WHERE c.kind = 0 AND c.id::text LIKE $1 || '-0002-%'";
+    "WHERE c.id " PAIRS_OF("$1::text");
 
+/* In the order of time over all chats, their ids with them (UUIDv7): as use
+ * leaves them, a chat's messages lie scattered over the table. */
 static const char messages_sql[] =
     "INSERT INTO messages (chat_id, seq, id, sender_id, front_msg_id, format, "
     "content, created_at) "
-    "SELECT m.chat_id, q, gen_random_uuid(), m.user_id, gen_random_uuid(), 0, "
-    "'an earlier message of the usual length, number ' || q, "
-    "now() - make_interval(secs => $2::int - q) "
-    "FROM (SELECT DISTINCT ON (chat_id) chat_id, user_id FROM members "
-    "WHERE chat_id::text LIKE $1 || '-0002-%' ORDER BY chat_id, user_id) m, "
-    "generate_series(1, $2::int) q";
+    "SELECT chat_id, q, (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), "
+    "12, '0') || '7' || substr(gen_random_uuid()::text, 16, 3) || '8' || "
+    "substr(replace(gen_random_uuid()::text, '-', ''), 18))::uuid, "
+    "users[1 + q % array_length(users, 1)], gen_random_uuid(), 0, "
+    "'an earlier message of the usual length, which is what most people write "
+    "of an evening, number ' || q, at FROM ("
+    "SELECT chat_id, q, users, now() - make_interval(secs => $2::int - q) AS at "
+    "FROM (SELECT chat_id, array_agg(user_id) AS users FROM members "
+    "WHERE chat_id " PAIRS_OF("$1::text") " GROUP BY chat_id) m, "
+    "generate_series(1, $2::int) q) s ORDER BY q";
 
 static const char group_sql[] =
     "INSERT INTO chats (id, kind, name, created_by) "
@@ -195,7 +204,8 @@ world_create(const struct world *w, const char *conninfo)
 {
 	PGconn *db = open_database(conninfo);
 	char number[16], users[16], each[16], history[16], group[16];
-	const char *all[] = { number, users, each, history };
+	char active[16];
+	const char *all[] = { number, users, each, history, active };
 	const char *past[] = { number, history };
 	const char *grouped[] = { number, group };
 
@@ -204,12 +214,15 @@ world_create(const struct world *w, const char *conninfo)
 	snprintf(each, sizeof(each), "%u", w->chats_each);
 	snprintf(history, sizeof(history), "%u", w->history);
 	snprintf(group, sizeof(group), "%u", w->group);
+	snprintf(active, sizeof(active), "%u", w->active);
 	run(db, "BEGIN", 0, NULL);
 	run(db, users_sql, 2, all);
 	run(db, tokens_sql, 2, all);
 	if (w->chats_each > 0) {
-		run(db, chats_sql, 4, all);
+		run(db, chats_sql, 5, all);
 		run(db, members_sql, 1, all);
+	}
+	if (w->chats_each > 0 && w->history > 0) {
 		run(db, messages_sql, 2, past);
 	}
 	if (w->group > 0) {
@@ -217,6 +230,7 @@ world_create(const struct world *w, const char *conninfo)
 		run(db, group_members_sql, 2, grouped);
 	}
 	run(db, "COMMIT", 0, NULL);
-	run(db, "ANALYZE users, tokens, chats, members, messages", 0, NULL);
+	run(db, "VACUUM (ANALYZE) users, tokens, chats, members, messages", 0,
+	    NULL);
 	PQfinish(db);
 }

@@ -1,10 +1,12 @@
 /*
  * The people and chats of a load test, written straight into the database: users
- * 0..N-1 with one token each; private chats in a ring (each user has one with the
- * `chats_each`/2 next and previous ones; with chats_each 1 the pairs 2j and
- * 2j+1); one group of the first `group` users; `history` messages a chat. All
- * ids follow from the world's number, so that nothing need be asked afterwards,
- * and a stand-in needs no database at all.
+ * 0..N-1 with one token each; private chats in a ring (each of the first
+ * `active` users has one with the `chats_each`/2 next and previous ones, the
+ * others are there for that; with chats_each 1 the pairs 2j and 2j+1); one group
+ * of the first `group` users; `history` messages a private chat, one second
+ * apart, its two members in turn. All ids follow from the world's number, so
+ * that nothing need be asked afterwards, and a stand-in needs no database at
+ * all.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,6 +23,7 @@
 struct world {
 	uint32_t number;
 	uint32_t users;
+	uint32_t active;
 	uint32_t chats_each;
 	uint32_t group;
 	uint32_t history;
