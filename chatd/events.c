@@ -27,6 +27,9 @@ struct events {
 	uv_loop_t *loop;
 	struct bus *bus;       /* owned */
 	struct list waits;
+	events_answer_fn *answer; /* NULL: nothing is subscribed */
+	events_standing_fn *standing;
+	void *answer_arg;
 	bool started;          /* the first resync was published */
 	bool closing;
 	struct metric *m_published;
@@ -216,6 +219,43 @@ on_lost(void *arg, uint64_t since_ms)
 	events_resync(arg, since_ms);
 }
 
+static void
+on_message(void *arg, const char *topic, size_t topic_len,
+    const uint8_t *data, size_t len)
+{
+	struct events *e = arg;
+
+	if (e->answer != NULL) {
+		e->answer(e->answer_arg, topic, topic_len, data, len);
+	}
+}
+
+static void
+on_subscriptions(void *arg, bool up, uint64_t away_ms)
+{
+	struct events *e = arg;
+
+	(void)away_ms;
+	if (e->standing != NULL) {
+		e->standing(e->answer_arg, up);
+	}
+}
+
+void
+events_on_answer(struct events *e, events_answer_fn *fn,
+    events_standing_fn *standing, void *arg)
+{
+	e->answer = fn;
+	e->standing = standing;
+	e->answer_arg = arg;
+}
+
+struct bus *
+events_bus(struct events *e)
+{
+	return e->bus;
+}
+
 static double
 gauge_backlog(void *arg)
 {
@@ -227,7 +267,8 @@ events_new(uv_loop_t *loop, const char *redis_url)
 {
 	struct events *e = mem_zalloc(sizeof(*e));
 	struct bus_conf conf = { .url = redis_url, .name = "parley-chatd",
-		.backlog_max = BACKLOG_MAX, .on_link = on_link,
+		.backlog_max = BACKLOG_MAX, .on_message = on_message,
+		.on_subscriptions = on_subscriptions, .on_link = on_link,
 		.on_lost = on_lost, .arg = e };
 
 	e->loop = loop;

@@ -23,6 +23,7 @@
 #include "common/attr.h"
 #include "common/calls.h"
 
+struct bus;
 struct events;
 struct event_wait;
 
@@ -44,6 +45,15 @@ void events_bytes_to_user(struct events *e, const struct uuid *user,
     const struct buf *bytes);
 /* Once for all the users it names, wherever they are (EVENT_SPREAD). */
 void events_spread(struct events *e, const struct event *event);
+/* What comes for topics that were subscribed (live.c alone does), and whether the
+ * subscriptions stand. */
+typedef void events_answer_fn(void *arg, const char *topic, size_t topic_len,
+    const uint8_t *data, size_t len);
+typedef void events_standing_fn(void *arg, bool up);
+void events_on_answer(struct events *e, events_answer_fn *fn,
+    events_standing_fn *standing, void *arg);
+/* The link itself, for questions whose answers come back over it (live.c). */
+struct bus *events_bus(struct events *e);
 /* Events of the last since_ms may be lost: every gateway catches up. */
 void events_resync(struct events *e, uint64_t since_ms);
 

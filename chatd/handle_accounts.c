@@ -260,6 +260,9 @@ on_logged_in(void *arg, struct db_result *res)
 	struct login *l = arg;
 	enum err err = request_db_err(res);
 
+	if (err == ERR_OK && !store_token_granted(res, 0)) {
+		err = ERR_CREDENTIALS; /* changed while we looked */
+	}
 	if (err != ERR_OK) {
 		login_fail(l, err);
 		return;
@@ -281,7 +284,8 @@ on_verified(void *arg, enum err err, const char *hash)
 	}
 	store_token_make(l->token_text, &l->token);
 	u = db_unit_new(l->r->svc->db, 0, l->r->in->deadline_ms);
-	store_token_insert_step(u, &l->token, &l->user, settings.token_ttl);
+	store_token_grant_step(u, &l->token, &l->user, settings.token_ttl,
+	    l->hash);
 	if (hash != NULL) {
 		store_account_rehash_step(u, &l->user, l->hash, hash);
 	}

@@ -1,6 +1,6 @@
 /*
  * Members of groups: add_members, remove_member, and the same over HTTP
- * (add_chat_members, remove_chat_member).
+ * (add_chat_members, remove_chat_member), or by an operator (admin_user_leave).
  *
  *   add     insert -> the members as they are now, nicknames -> statuses
  *             -> chat_added to the new, the list to the old -> Redis -> answer
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chatd/admin.h"
 #include "chatd/events.h"
 #include "chatd/group_change.h"
 #include "chatd/group_news.h"
@@ -453,4 +454,15 @@ handle_remove_chat_member(struct request *r)
 {
 	removing_begin(r, &r->frame->chat,
 	    &request_field(r, FIELD_remove_chat_member_member_id)->uuid);
+}
+
+/* The user that the envelope names leaves, as he would himself. */
+void
+handle_admin_user_leave(struct request *r)
+{
+	admin_audit(r, FIELD_admin_user_leave_by, "group_left",
+	    &r->frame->user, "");
+	removing_begin(r,
+	    &request_field(r, FIELD_admin_user_leave_chat_id)->uuid,
+	    &r->frame->user);
 }

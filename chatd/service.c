@@ -12,6 +12,7 @@
 #include "chatd/dispatch.h"
 #include "chatd/events.h"
 #include "chatd/groups.h"
+#include "chatd/live.h"
 #include "chatd/login_guard.h"
 #include "chatd/media_url.h"
 #include "chatd/migrate.h"
@@ -177,6 +178,7 @@ service_init(uv_loop_t *loop)
 	if (svc.events == NULL) {
 		return false;
 	}
+	svc.live = live_new(loop, svc.events);
 	svc.presence = presence_new(loop, svc.turn, settings.presenced,
 	    settings.presence_timeout);
 	if (svc.presence == NULL || !init_passwords()) {
@@ -238,6 +240,7 @@ service_fini(void)
 		passwords_close(svc.passwords);
 	}
 	presence_close(svc.presence);
+	live_free(&svc.live);
 	events_free(&svc.events);
 	dispatch_free(&svc.dispatch);
 	typing_free(&svc.typing);

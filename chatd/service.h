@@ -18,6 +18,7 @@ struct service {
 	struct media_origins *origins; /* where media may be linked to */
 	struct db *db;
 	struct events *events;
+	struct live *live;
 	struct presence *presence;
 	struct passwords *passwords;
 	struct login_guard *login_guard;

@@ -33,6 +33,26 @@ store_token_insert_step(struct db_unit *u, const struct token *t,
 }
 
 void
+store_token_grant_step(struct db_unit *u, const struct token *t,
+    const struct uuid *user, int64_t ttl_ms, struct text verified)
+{
+	db_step(u, SQL_token_grant);
+	db_put_uuid(u, &t->id);
+	db_put_bytes(u, t->hash, sizeof(t->hash));
+	db_put_uuid(u, user);
+	db_put_i64(u, ttl_ms);
+	db_put_text(u, verified);
+}
+
+bool
+store_token_granted(const struct db_result *r, unsigned step)
+{
+	struct db_row row = db_row(r, step, 0);
+
+	return db_get_bool(&row);
+}
+
+void
 store_token_check_step(struct db_unit *u, const uint8_t hash[TOKEN_HASH_LEN])
 {
 	db_step(u, SQL_token_check);

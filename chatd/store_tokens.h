@@ -23,6 +23,11 @@ void store_token_make(char text[TOKEN_TEXT_LEN + 1], struct token *t);
 
 void store_token_insert_step(struct db_unit *u, const struct token *t,
     const struct uuid *user, int64_t ttl_ms);
+/* After a login, if the account is enabled and its password's hash still
+ * `verified`. */
+void store_token_grant_step(struct db_unit *u, const struct token *t,
+    const struct uuid *user, int64_t ttl_ms, struct text verified);
+MUST_CHECK bool store_token_granted(const struct db_result *r, unsigned step);
 void store_token_check_step(struct db_unit *u,
     const uint8_t hash[TOKEN_HASH_LEN]);
 /* ERR_TOKEN_UNKNOWN (also: ended) or ERR_TOKEN_EXPIRED. */

@@ -150,6 +150,15 @@ event_topic_user(const struct uuid *user, char topic[EVENT_TOPIC_USER_LEN + 1])
 	return topic;
 }
 
+char *
+event_topic_answers(const struct uuid *asker,
+    char topic[EVENT_TOPIC_ANSWERS_LEN + 1])
+{
+	memcpy(topic, "answers:", 8);
+	uuid_format(asker, topic + 8);
+	return topic;
+}
+
 bool
 event_topic_parse(const char *topic, size_t len, struct uuid *user_r)
 {
@@ -228,5 +237,5 @@ get_event(const void *data, size_t len, struct event *e)
 		e->spread = rd_blob(&r, &e->spread_len);
 	}
 	return rd_done(&r) && version == EVENT_VERSION &&
-	    kind >= EVENT_FRAME && kind <= EVENT_SPREAD;
+	    kind >= EVENT_FRAME && kind <= EVENT_ASK;
 }

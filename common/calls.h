@@ -186,7 +186,17 @@ enum event_kind {
 	                       * be lost; every gateway catches up */
 	EVENT_SPREAD = 8,     /* topic gateways: a long json that many users get
 	                       * as FRAME, see spread_to */
+	EVENT_REVOKED = 9,    /* close the sockets of `token`, or with none all
+	                       * of the user, 1008; no json */
+	EVENT_ASK = 10,       /* tell topic `answers:<chat>` what you hold: of
+	                       * the user, or (topic gateways) in all; an answer
+	                       * is seq as u64 and a blob, see gateway/census.h */
 };
+
+#define EVENT_TOPIC_ANSWERS_LEN (8 + UUID_TEXT_LEN)
+/* `answers:<uuid>` and a NUL. Returns `topic`. */
+char *event_topic_answers(const struct uuid *asker,
+    char topic[EVENT_TOPIC_ANSWERS_LEN + 1]);
 
 /*
  * The users an EVENT_SPREAD is for: so many spread_to, each followed by its

@@ -383,8 +383,10 @@ deliver_live(struct conn *c, struct delivery *d)
 		catchup_want_unknown(c, &d->event->chat, LOST_PATIENCE_MS);
 		break;
 	case EVENT_TOKEN_ENDED:
+	case EVENT_REVOKED:
 	case EVENT_RESYNC:
 	case EVENT_SPREAD: /* fanout.c has made FRAMEs of it */
+	case EVENT_ASK:    /* fanout.c has it answered */
 		break;
 	}
 }
@@ -398,6 +400,14 @@ deliver_event(struct conn *c, struct delivery *d)
 	if (d->event->kind == EVENT_TOKEN_ENDED) {
 		if (uuid_eq(&c->token, &d->event->token)) {
 			conn_close(c, 1000, "logout");
+		}
+		return;
+	}
+	if (d->event->kind == EVENT_REVOKED) {
+		if (uuid_is_nil(&d->event->token) ||
+		    uuid_eq(&c->token, &d->event->token)) {
+			metric_inc(stats.tokens_revoked);
+			conn_close(c, 1008, "Unauthorized");
 		}
 		return;
 	}

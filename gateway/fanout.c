@@ -19,6 +19,7 @@
 #include "common/map.h"
 #include "common/mem.h"
 #include "gateway/catchup.h"
+#include "gateway/census.h"
 #include "gateway/conn.h"
 #include "gateway/deliver.h"
 #include "gateway/limits.h"
@@ -355,10 +356,17 @@ fanout_on_message(struct fanout *f, const char *topic, size_t topic_len,
 		return;
 	}
 	if (!event_topic_parse(topic, topic_len, &user)) {
+		if (e.kind == EVENT_ASK) {
+			census_answer(f->gw, &e, NULL);
+		}
 		return;
 	}
 	u = map_get(&f->users, &user);
-	if (u != NULL) {
+	if (e.kind == EVENT_ASK) {
+		static struct list none = LIST_INIT(none);
+
+		census_answer(f->gw, &e, u != NULL ? &u->conns : &none);
+	} else if (u != NULL) {
 		event_to_user(u, &e);
 	}
 }

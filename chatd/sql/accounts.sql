@@ -12,7 +12,9 @@ VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text)
 ON CONFLICT (id) DO NOTHING
 
 -- name: account_credentials
-SELECT id, password_hash FROM users WHERE username_key = lower($1::text)
+-- A disabled account is none: a login there fails as one at a name nobody has.
+SELECT id, password_hash FROM users
+WHERE username_key = lower($1::text) AND disabled_at IS NULL
 
 -- name: account_rehash
 -- Only where the hash is still the one that was verified.
@@ -24,6 +26,25 @@ INSERT INTO tokens (id, hash, user_id, expires_at)
 VALUES ($1::uuid, $2::bytea, $3::uuid,
 	now() + $4::bigint * interval '1 millisecond')
 ON CONFLICT (id) DO NOTHING
+
+-- name: token_grant
+-- token_insert for who has just logged in with the password of hash $5, unless
+-- that or the account has changed since. The lock makes a change that comes at
+-- the same time wait, or be seen. One row: whether the token is there.
+WITH account AS MATERIALIZED (
+	SELECT id FROM users
+	WHERE id = $3::uuid AND password_hash = $5::text AND disabled_at IS NULL
+	FOR SHARE
+), fresh AS (
+	INSERT INTO tokens (id, hash, user_id, expires_at)
+	SELECT $1::uuid, $2::bytea, account.id,
+	       now() + $4::bigint * interval '1 millisecond'
+	FROM account
+	ON CONFLICT (id) DO NOTHING
+	RETURNING id
+)
+SELECT EXISTS (SELECT FROM fresh)
+	OR EXISTS (SELECT FROM tokens WHERE id = $1::uuid)
 
 -- name: token_check
 SELECT id, user_id, expires_at,

@@ -47,12 +47,14 @@ WITH q AS MATERIALIZED (
 		SELECT 1, id, username_key FROM users
 		WHERE username_key COLLATE "C" >= (SELECT folded FROM q)
 			AND username_key COLLATE "C" < (SELECT beyond FROM q)
+			AND erased_at IS NULL
 			AND id NOT IN (SELECT user_id FROM nicknamed WHERE prefix)
 		ORDER BY username_key COLLATE "C" LIMIT 50)
 	UNION ALL (
 		SELECT 2, id, name_fold FROM users
 		WHERE name_fold COLLATE "C" >= (SELECT folded FROM q)
 			AND name_fold COLLATE "C" < (SELECT beyond FROM q)
+			AND erased_at IS NULL
 			AND NOT starts_with(username_key, (SELECT folded FROM q))
 			AND id NOT IN (SELECT user_id FROM nicknamed WHERE prefix)
 		ORDER BY name_fold COLLATE "C" LIMIT 50)
@@ -75,7 +77,7 @@ WITH q AS MATERIALIZED (
 			AND parley_grams(username_key) @> (SELECT grams FROM q)
 			AND strpos(username_key, (SELECT folded FROM q)) > 0
 	) u
-	WHERE (SELECT count(*) FROM easy) < 50
+	WHERE u.erased_at IS NULL AND (SELECT count(*) FROM easy) < 50
 		AND u.id NOT IN (SELECT id FROM easy)
 	LIMIT 50
 ), within_name AS MATERIALIZED (
@@ -89,7 +91,7 @@ WITH q AS MATERIALIZED (
 			AND parley_grams(name_fold) @> (SELECT grams FROM q)
 			AND strpos(name_fold, (SELECT folded FROM q)) > 0
 	) u
-	WHERE (SELECT count(*) FROM easy)
+	WHERE u.erased_at IS NULL AND (SELECT count(*) FROM easy)
 			+ (SELECT count(*) FROM within_username) < 50
 		AND u.id NOT IN (SELECT id FROM easy)
 		AND u.id NOT IN (SELECT id FROM within_username)
