@@ -20,6 +20,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import alone
+
 ROOT = Path(__file__).resolve().parents[2]
 RUN_DIR = "build/bench-run"
 OUT = ROOT / "build" / "bench"
@@ -71,6 +73,31 @@ CASES = {
         "10,000 idle connections",
         ["idle", "--connections", "10000", "--sources", "8"],
         "idle_cores", None),
+    "gateway-alone": (
+        "one gateway alone, requests",
+        ["request", "--request", "open_chat", "--connections", "1000",
+         "--window", "4"],
+        "acked_per_s", "lws"),
+    "gateway-alone-send": (
+        "one gateway alone, messages",
+        ["private", "--connections", "1000", "--window", "4"],
+        "acked_per_s", "lws"),
+    "chatd-alone": (
+        "one chatd alone, messages, 1,000 in flight",
+        ["--request", "send_message", "--connections", "1000"],
+        "acked_per_s", "insert"),
+    "presenced-alone": (
+        "one presenced alone, sessions that come or go",
+        ["--connections", "8000", "--window", "8", "--batch", "500"],
+        "acked_per_s", None),
+}
+
+# Cases that are not run_case(): how one process alone is loaded.
+ALONE = {
+    "gateway-alone": alone.Alone.gateway,
+    "gateway-alone-send": alone.Alone.gateway,
+    "chatd-alone": alone.Alone.chatd,
+    "presenced-alone": alone.Alone.presenced,
 }
 
 
@@ -122,7 +149,16 @@ def ceilings(seconds):
         found[kind] = float(subprocess.run(
             [tool("parley-ceiling"), kind, str(seconds)], env=env, check=True,
             stdout=subprocess.PIPE, text=True).stdout)
+    found["lws"] = alone.Alone(sys.modules[__name__]).echo(seconds)
     return found
+
+
+def run_alone(name, seconds):
+    result = ALONE[name](alone.Alone(sys.modules[__name__]), CASES[name][1],
+                         seconds)
+    result["idle_cores"] = sum(p["cores"] for p in
+                               result.get("processes", {}).values())
+    return result
 
 
 def run_case(arguments, seconds):
@@ -178,8 +214,9 @@ def table(results):
         spread = "" if kind is None else " / ".join(
             f"{times[kind][k] / 1000:.2f}" for k in ("p50", "p99", "max")) \
             + f" ms ({kind})"
-        cores = ", ".join(f"{result['processes'][p]['cores']:.2f}"
-                          for p in PROCESSES) if "processes" in result else ""
+        used = result.get("processes", {})
+        cores = ", ".join(f"{used[p]['cores']:.2f}" if p in used else "-"
+                          for p in PROCESSES) if used else ""
         lines.append(f"| {meaning} | {show(value, figure)} | {share} | "
                      f"{spread} | {cores} |")
     lines.append("")
@@ -214,7 +251,9 @@ def main():
         results["ceilings"] = ceilings(2)
         for name in names:
             print(f"== {name}: {CASES[name][0]}", file=sys.stderr)
-            results["cases"][name] = run_case(CASES[name][1], given.seconds)
+            results["cases"][name] = \
+                run_alone(name, given.seconds) if name in ALONE else \
+                run_case(CASES[name][1], given.seconds)
     finally:
         local("down")
     (OUT / "results.json").write_text(json.dumps(results, indent=1) + "\n")
