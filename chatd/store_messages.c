@@ -17,7 +17,6 @@
 
 enum send_step {
 	SEND_LOCK,
-	SEND_INSERT,
 	SEND_STORED,
 	SEND_RECIPIENTS,
 	SEND_NICKNAMES,
@@ -85,21 +84,18 @@ store_send_steps(struct db_unit *u, const struct send_row *rows, size_t n)
 {
 	struct send_columns c;
 	struct uuid *chats = mem_alloc(n * sizeof(*chats));
+	size_t chat_count;
 
 	columns_init(&c, rows, n);
 	memcpy(chats, c.chat, n * sizeof(*chats));
-	store_chats_lock_step(u, chats, uuid_distinct(chats, n));
+	chat_count = uuid_distinct(chats, n);
+	store_chats_lock_step(u, chats, chat_count);
 	insert_step(u, &c);
-	db_step(u, SQL_messages_stored);
-	db_put_uuids(u, c.id, n);
-	db_put_uuids(u, c.sender, n);
-	db_put_uuids(u, c.front, n);
 	db_step(u, SQL_messages_recipients);
-	db_put_uuids(u, c.sender, n);
-	db_put_uuids(u, c.front, n);
+	db_put_uuids(u, chats, chat_count);
 	db_step(u, SQL_messages_nicknames);
+	db_put_uuids(u, c.chat, n);
 	db_put_uuids(u, c.sender, n);
-	db_put_uuids(u, c.front, n);
 	columns_fini(&c);
 	free(chats);
 }

@@ -115,6 +115,21 @@ batch_refused(struct writer *w, const struct db_result *res)
 
 /* ---- a batch that is stored ---------------------------------------------- */
 
+/* A repeated send whose first message is in another chat than it says now: once
+ * more, for that chat, whose members the batch did not look up. False: it was
+ * tried often enough. */
+static bool
+send_to_first_chat(struct writer *w, struct send *s, const struct uuid *chat)
+{
+	if (s->attempts >= ATTEMPTS_MAX) {
+		return false;
+	}
+	s->row.chat_id = *chat;
+	list_push_back(&w->queue, &s->link);
+	w->queued++;
+	return true;
+}
+
 static void
 batch_stored(struct writer *w, struct db_result *res)
 {
@@ -135,6 +150,10 @@ batch_stored(struct writer *w, struct db_result *res)
 		    struct send, link);
 
 		at++;
+		if (!uuid_eq(&row.message.chat_id, &s->row.chat_id) &&
+		    send_to_first_chat(w, s, &row.message.chat_id)) {
+			continue;
+		}
 		if (row.fresh) {
 			search_copy_sent(w->svc->search_copy,
 			    &row.message.chat_id, row.message.seq);

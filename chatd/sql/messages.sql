@@ -6,62 +6,65 @@
 -- small, and then reads all that a sender ever wrote for each send.
 
 -- name: messages_insert
--- One batch of sends, in the order they came. Who is no member, and whose
--- (sender, front_msg_id) is stored already, is left out: messages_stored then
--- tells which is which. The clock is read under the lock, so that times do not
--- run against the order.
-WITH fresh AS MATERIALIZED (
-	SELECT i.*, c.last_seq
-	           + row_number() OVER (PARTITION BY i.chat_id ORDER BY i.ord)
-	           AS seq
+-- One batch of sends, in the order they came, and what it led to, by place: the
+-- stored message (`fresh`), or the one that (sender, front_msg_id) had before. Who
+-- is no member has no row. An earlier message's own content is told, since the
+-- send's may differ. The clock is read under the lock, so that times do not run
+-- against the order.
+WITH sends AS MATERIALIZED (
+	SELECT i.*, e.id AS earlier_id, e.chat_id AS earlier_chat,
+	       e.seq AS earlier_seq, e.created_at, e.updated_at, e.deleted_at,
+	       e.format AS earlier_format, e.content AS earlier_content,
+	       e.filename AS earlier_filename,
+	       c.last_seq + count(*) FILTER (WHERE e.id IS NULL)
+	           OVER (PARTITION BY i.chat_id ORDER BY i.ord
+	           ROWS UNBOUNDED PRECEDING) AS seq
 	FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[],
 		$5::smallint[], $6::text[], $7::text[]) WITH ORDINALITY
 		AS i (id, chat_id, sender_id, front_msg_id, format, content,
 		filename, ord)
-	JOIN chats c ON c.id = i.chat_id
-	CROSS JOIN LATERAL (
-		SELECT FROM members x
-		WHERE x.chat_id = i.chat_id AND x.user_id = i.sender_id LIMIT 1
-	) me
 	LEFT JOIN LATERAL (
-		SELECT m.id FROM messages m
+		SELECT m.* FROM messages m
 		WHERE m.sender_id = i.sender_id
 			AND m.front_msg_id = i.front_msg_id LIMIT 1
-	) earlier ON true
-	WHERE earlier.id IS NULL
+	) e ON true
+	LEFT JOIN LATERAL (
+		SELECT c.last_seq FROM chats c, members x
+		WHERE c.id = i.chat_id
+			AND x.chat_id = i.chat_id AND x.user_id = i.sender_id
+		LIMIT 1
+	) c ON true
+	WHERE c.last_seq IS NOT NULL OR e.id IS NOT NULL
 ), stored AS (
 	INSERT INTO messages (chat_id, seq, id, sender_id, front_msg_id, format,
 		content, filename, created_at)
 	SELECT chat_id, seq, id, sender_id, front_msg_id, format, content,
 	       filename, statement_timestamp()
-	FROM fresh ORDER BY ord
+	FROM sends WHERE earlier_id IS NULL
 ), chats_moved AS (
 	UPDATE chats c
 	SET last_seq = t.top, last_message_at = statement_timestamp()
-	FROM (SELECT chat_id, max(seq) AS top FROM fresh GROUP BY chat_id) t
+	FROM (
+		SELECT chat_id, max(seq) AS top FROM sends
+		WHERE earlier_id IS NULL GROUP BY chat_id
+	) t
 	WHERE c.id = t.chat_id
+), members_moved AS (
+	UPDATE members x SET own_unread = x.own_unread + t.n
+	FROM (
+		SELECT chat_id, sender_id, count(*)::integer AS n FROM sends
+		WHERE earlier_id IS NULL GROUP BY chat_id, sender_id
+	) t
+	WHERE x.chat_id = t.chat_id AND x.user_id = t.sender_id
 )
-UPDATE members x SET own_unread = x.own_unread + t.n
-FROM (
-	SELECT chat_id, sender_id, count(*)::integer AS n
-	FROM fresh GROUP BY chat_id, sender_id
-) t
-WHERE x.chat_id = t.chat_id AND x.user_id = t.sender_id
-
--- name: messages_stored
--- What the batch led to, in its order: `fresh` where it is this very send. An
--- earlier message's own content is told, since the send's may differ.
-SELECT i.ord, m.id = i.id AS fresh, m.id, m.chat_id, m.seq, m.created_at,
-       m.updated_at, m.deleted_at, m.format,
-       CASE WHEN m.id <> i.id THEN m.content END, m.filename,
+SELECT i.ord, i.earlier_id IS NULL OR i.earlier_id = i.id AS fresh,
+       coalesce(i.earlier_id, i.id), coalesce(i.earlier_chat, i.chat_id),
+       coalesce(i.earlier_seq, i.seq),
+       coalesce(i.created_at, statement_timestamp()), i.updated_at,
+       i.deleted_at, coalesce(i.earlier_format, i.format), i.earlier_content,
+       CASE WHEN i.earlier_id IS NULL THEN i.filename ELSE i.earlier_filename END,
        s.username, s.name, s.avatar_url
-FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) WITH ORDINALITY
-	AS i (id, sender_id, front_msg_id, ord)
-CROSS JOIN LATERAL (
-	SELECT * FROM messages m
-	WHERE m.sender_id = i.sender_id AND m.front_msg_id = i.front_msg_id
-	LIMIT 1
-) m
+FROM sends i
 CROSS JOIN LATERAL (
 	SELECT u.username, u.name, u.avatar_url FROM users u
 	WHERE u.id = i.sender_id LIMIT 1
@@ -69,38 +72,25 @@ CROSS JOIN LATERAL (
 ORDER BY i.ord
 
 -- name: messages_recipients
--- Members of the chats that the batch's messages are in.
+-- Members of the chats $1.
 SELECT x.chat_id, x.user_id, x.joined_seq, x.delivered_seq, x.read_seq
-FROM (
-	SELECT DISTINCT m.chat_id
-	FROM unnest($1::uuid[], $2::uuid[]) AS i (sender_id, front_msg_id)
-	CROSS JOIN LATERAL (
-		SELECT m.chat_id FROM messages m
-		WHERE m.sender_id = i.sender_id
-			AND m.front_msg_id = i.front_msg_id LIMIT 1
-	) m
-) t
-JOIN members x ON x.chat_id = t.chat_id
+FROM members x WHERE x.chat_id = ANY ($1::uuid[])
 ORDER BY x.chat_id, x.user_id
 
 -- name: messages_nicknames
--- What members call the senders, where they gave them a nickname.
+-- What members of the chats $1 call who wrote there ($2, by place), where they
+-- gave them a nickname.
 SELECT DISTINCT k.owner_id, k.user_id, k.nickname
 FROM (
-	SELECT DISTINCT m.chat_id, i.sender_id
-	FROM unnest($1::uuid[], $2::uuid[]) AS i (sender_id, front_msg_id)
-	CROSS JOIN LATERAL (
-		SELECT m.chat_id FROM messages m
-		WHERE m.sender_id = i.sender_id
-			AND m.front_msg_id = i.front_msg_id LIMIT 1
-	) m
+	SELECT DISTINCT chat_id, sender_id
+	FROM unnest($1::uuid[], $2::uuid[]) AS i (chat_id, sender_id)
 ) t
 JOIN members x ON x.chat_id = t.chat_id
 CROSS JOIN LATERAL (
 	SELECT c.owner_id, c.user_id, c.nickname FROM contacts c
-	WHERE c.owner_id = x.user_id AND c.user_id = t.sender_id LIMIT 1
+	WHERE c.owner_id = x.user_id AND c.user_id = t.sender_id
+		AND c.nickname IS NOT NULL LIMIT 1
 ) k
-WHERE k.nickname IS NOT NULL
 ORDER BY k.owner_id, k.user_id
 
 -- name: receipts_apply
@@ -119,30 +109,34 @@ WHERE x.chat_id = i.chat_id AND x.user_id = i.user_id
 -- laggard's members.announced_seq the second, so each message is looked at once
 -- and named once. At most $2 seqs a chat and range; `more` when cut short.
 WITH low AS (
-	SELECT c.id, c.announced_seq AS floor,
-	       l.seqs[1] AS lowest, l.seqs[2] AS second, l.users[1] AS owner
+	SELECT c.id, c.announced_seq AS floor, l.lowest, l.second,
+	       l.users[1] AS owner, l.announced[1] AS owner_announced
 	FROM chats c CROSS JOIN LATERAL (
-		SELECT array_agg(x.delivered_seq ORDER BY x.delivered_seq, x.user_id)
-		           AS seqs,
-		       array_agg(x.user_id ORDER BY x.delivered_seq, x.user_id)
-		           AS users
+		SELECT min(x.delivered_seq) AS lowest, max(x.delivered_seq) AS second,
+		       array_agg(x.user_id) AS users,
+		       array_agg(x.announced_seq) AS announced
 		FROM (
-			SELECT delivered_seq, user_id FROM members
+			SELECT delivered_seq, user_id, announced_seq FROM members
 			WHERE chat_id = c.id
 			ORDER BY delivered_seq, user_id LIMIT 2
 		) x
+		HAVING count(*) = 2
 	) l
-	WHERE c.id = ANY ($1::uuid[]) AND l.seqs[2] > c.announced_seq
+	WHERE c.id = ANY ($1::uuid[]) AND l.second > c.announced_seq
 ), span AS MATERIALIZED (
-	SELECT low.id, low.floor, low.lowest, low.second, low.owner,
-	       greatest(least(low.lowest, low.floor + $2::bigint), low.floor)
-	           AS floor_to,
-	       greatest(low.floor, o.announced_seq) AS owner_from,
-	       greatest(low.floor, o.announced_seq, least(low.second,
-	           greatest(low.floor, o.announced_seq) + $2::bigint)) AS owner_to
-	FROM low JOIN members o ON o.chat_id = low.id AND o.user_id = low.owner
+	SELECT r.*, r.floor_to < r.lowest OR r.owner_to < r.second AS more
+	FROM (
+		SELECT low.*,
+		       greatest(least(low.lowest, low.floor + $2::bigint), low.floor)
+		           AS floor_to,
+		       greatest(low.floor, low.owner_announced) AS owner_from,
+		       greatest(low.floor, low.owner_announced, least(low.second,
+		           greatest(low.floor, low.owner_announced) + $2::bigint))
+		           AS owner_to
+		FROM low
+	) r
 ), named AS MATERIALIZED (
-	SELECT s.id AS chat_id, m.seq, m.id, m.sender_id
+	SELECT s.id AS chat_id, s.more, m.seq, m.id, m.sender_id
 	FROM span s
 	CROSS JOIN LATERAL (
 		SELECT m.seq, m.id, m.sender_id FROM messages m
@@ -152,7 +146,7 @@ WITH low AS (
 	JOIN members f ON f.chat_id = s.id AND f.user_id = m.sender_id
 		AND f.announced_seq < m.seq
 	UNION ALL
-	SELECT s.id, m.seq, m.id, m.sender_id
+	SELECT s.id, s.more, m.seq, m.id, m.sender_id
 	FROM span s
 	CROSS JOIN LATERAL (
 		SELECT m.seq, m.id, m.sender_id FROM messages m
@@ -165,23 +159,24 @@ WITH low AS (
 ), chats_moved AS (
 	UPDATE chats c
 	SET announced_seq = s.floor_to,
-	    announced_at = CASE
-	        WHEN EXISTS (SELECT FROM named n WHERE n.chat_id = c.id)
-	        THEN statement_timestamp() ELSE c.announced_at END
-	FROM span s
-	WHERE c.id = s.id AND (s.floor_to > s.floor
-		OR EXISTS (SELECT FROM named n WHERE n.chat_id = c.id))
+	    announced_at = CASE WHEN s.names THEN statement_timestamp()
+	        ELSE c.announced_at END
+	FROM (
+		SELECT id, floor, floor_to,
+		       id IN (SELECT chat_id FROM named) AS names
+		FROM span OFFSET 0
+	) s
+	WHERE c.id = s.id AND (s.floor_to > s.floor OR s.names)
 ), owner_moved AS (
 	UPDATE members x SET announced_seq = s.owner_to
 	FROM span s
 	WHERE x.chat_id = s.id AND x.user_id = s.owner
-		AND s.owner_to > greatest(x.announced_seq, s.floor_to)
+		AND s.owner_to > greatest(s.owner_announced, s.floor_to)
 )
-SELECT s.id,
-       s.floor_to < s.lowest OR s.owner_to < s.second AS more,
-       n.sender_id, n.seq, n.id
-FROM span s LEFT JOIN named n ON n.chat_id = s.id
-ORDER BY s.id, n.sender_id, n.seq
+SELECT chat_id, more, sender_id, seq, id FROM named
+UNION ALL
+SELECT id, more, NULL, NULL, NULL FROM span WHERE more
+ORDER BY 1, 3, 4
 
 -- name: chat_read_apply
 -- $1 chat, $2 reader, $3 up to which seq (0: all). One row for a member: what

@@ -77,7 +77,7 @@ def test_the_runtime_role_may_not_change_the_schema(world):
     assert postgres.password not in output
 
 
-HOT = {"messages_insert", "messages_stored", "messages_recipients",
+HOT = {"messages_insert", "messages_recipients",
        "messages_nicknames", "receipts_apply", "receipts_announce",
        "chats_lock", "chat_items", "chat_page", "chat_members",
        "token_check", "session_user", "chat_read_apply", "presence_apply",
