@@ -3,7 +3,7 @@
 # The one list of Debian packages (12 "bookworm" and 13 "trixie") that building,
 # running and testing need, and their installer.
 #
-#   deploy/packages.sh [build] [run] [test] [fuzz] [all]   install what is missing
+#   deploy/packages.sh [build] [run] [test] [fuzz] [package] [all]   install what is missing
 #   deploy/packages.sh --list GROUP...              print the names
 #   deploy/packages.sh --missing GROUP...           print what is not installed
 #
@@ -34,24 +34,29 @@ packages_of() {
 		echo libcmocka-dev gdb python3-pytest python3-websockets \
 			python3-redis python3-psycopg python3-yaml \
 			python3-jsonschema python3-seccomp systemd \
-			openssl stunnel4
+			openssl stunnel4 prometheus
 		;;
 	fuzz)
 		# libclang-rt-dev: libFuzzer and the sanitizers of clang's release.
 		echo clang libclang-rt-dev
+		;;
+	package)
+		# To make Debian packages of ours, and to try them in containers.
+		echo dpkg-dev debhelper fakeroot help2man lintian debootstrap \
+			systemd-container
 		;;
 	browser)
 		echo chromium chromium-driver python3-selenium
 		;;
 	all)
 		local g
-		for g in build run debug test fuzz browser; do
+		for g in build run debug test fuzz package browser; do
 			packages_of "$g"
 		done
 		;;
 	*)
 		echo "packages.sh: no group \"$1\": build, run, debug, test," \
-			"fuzz, browser or all" >&2
+			"fuzz, package, browser or all" >&2
 		exit 2
 		;;
 	esac
@@ -100,7 +105,7 @@ forbid_service_starts() {
 	$as_root sh -c "cat >$policy && chmod 755 $policy" <<'POLICY'
 #!/bin/sh
 case "$1" in
-postgresql* | redis* | stunnel*) exit 101 ;;
+postgresql* | redis* | stunnel* | prometheus*) exit 101 ;;
 esac
 exit 0
 POLICY
@@ -113,7 +118,7 @@ leave_services_off() {
 	[ -d /run/systemd/system ] || return 0
 	for name in "${missing[@]}"; do
 		case $name in
-		postgresql | redis-server | stunnel4)
+		postgresql | redis-server | stunnel4 | prometheus)
 			$as_root systemctl disable --quiet "$name" || true
 			;;
 		esac
