@@ -324,6 +324,7 @@ main() {
 			fuzz sanitize)
 	[[ " ${modes[*]} " != *" browser "* ]] || groups+=' browser'
 	[[ " ${modes[*]} " != *" fuzz "* ]] || groups+=' fuzz'
+	[[ " ${modes[*]} " != *" bench "* ]] || groups+=' bench'
 	mkdir -p "$RESULTS"
 	export PYTEST_DEBUG_TEMPROOT=$RESULTS # nothing of ours lies elsewhere
 	# shellcheck disable=SC2086

@@ -66,7 +66,7 @@ class Alone:
             "--world", WORLD, *more])
 
     def program(self, name):
-        return self.bench.ROOT / "build" / "release" / name / name
+        return self.bench.program(name)
 
     def load(self, tool, arguments, watched, env=None):
         """Runs a load tool, which also watches itself, as `client`."""

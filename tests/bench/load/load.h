@@ -86,6 +86,7 @@ extern const struct mode mode_connect;
 extern const struct mode mode_storm;
 extern const struct mode mode_idle;
 extern const struct mode mode_request;
+extern const struct mode mode_seed;
 
 /* options.c: from the command line; exits when it makes no sense. */
 const struct mode *options_parse(int argc, char **argv);

@@ -198,6 +198,9 @@ main(int argc, char **argv)
 	if (options.database != NULL) {
 		world_create(&options.world, options.database);
 	}
+	if (mode == &mode_seed) {
+		return 0;
+	}
 	watched_handler = mode->handler;
 	watched_handler.on_ready = on_ready;
 	watched_handler.on_gone = on_gone;

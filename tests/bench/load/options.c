@@ -26,7 +26,8 @@ struct options options = {
 };
 
 static const struct mode *const modes[] = { &mode_private, &mode_group,
-	&mode_mixed, &mode_connect, &mode_storm, &mode_idle, &mode_request };
+	&mode_mixed, &mode_connect, &mode_storm, &mode_idle, &mode_request,
+	&mode_seed };
 
 static NORETURN void
 usage(int status)
@@ -151,7 +152,8 @@ makes_sense(const struct mode *mode)
 	    (!grouped || options.world.group >= 2) &&
 	    (mode != &mode_request || options.rate <= 0) &&
 	    (mode != &mode_mixed || (options.world.group % 2 == 0 &&
-	    options.rate + options.group_rate > 0));
+	    options.rate + options.group_rate > 0)) &&
+	    (mode != &mode_seed || options.database != NULL);
 }
 
 const struct mode *
@@ -162,7 +164,8 @@ options_parse(int argc, char **argv)
 		{ "target", 1, NULL, 'v' }, { "database", 1, NULL, 'v' },
 		{ "world", 1, NULL, 'v' }, { "connections", 1, NULL, 'v' },
 		{ "chats", 1, NULL, 'v' }, { "history", 1, NULL, 'v' },
-		{ "group", 1, NULL, 'v' }, { "senders", 1, NULL, 'v' }, { "group-rate", 1, NULL, 'v' },
+		{ "group", 1, NULL, 'v' }, { "group-rate", 1, NULL, 'v' },
+		{ "senders", 1, NULL, 'v' },
 		{ "rate", 1, NULL, 'v' }, { "window", 1, NULL, 'v' },
 		{ "size", 1, NULL, 'v' }, { "warmup", 1, NULL, 'v' },
 		{ "seconds", 1, NULL, 'v' }, { "sources", 1, NULL, 'v' },
