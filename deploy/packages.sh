@@ -42,21 +42,25 @@ packages_of() {
 		;;
 	package)
 		# To make Debian packages of ours, and to try them in containers.
-		echo dpkg-dev debhelper fakeroot help2man lintian debootstrap \
-			systemd-container
+		echo build-essential dpkg-dev debhelper fakeroot help2man \
+			lintian debootstrap systemd-container
 		;;
 	browser)
 		echo chromium chromium-driver python3-selenium
 		;;
+	bench)
+		# gnuplot draws the plots, perf counts system calls.
+		echo gnuplot-nox linux-perf
+		;;
 	all)
 		local g
-		for g in build run debug test fuzz package browser; do
+		for g in build run debug test fuzz package browser bench; do
 			packages_of "$g"
 		done
 		;;
 	*)
 		echo "packages.sh: no group \"$1\": build, run, debug, test," \
-			"fuzz, package, browser or all" >&2
+			"fuzz, package, browser, bench or all" >&2
 		exit 2
 		;;
 	esac
