@@ -38,6 +38,8 @@ struct options {
 	const char *request;  /* mode request: which */
 	struct watched watched[WATCHED_MAX];
 	unsigned watched_count;
+	struct machine machine_before;
+	struct machine machine_after;
 	bool quiet;
 };
 

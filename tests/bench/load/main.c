@@ -99,6 +99,8 @@ read_usage(bool after)
 
 		usage_read(w->pid, after ? &w->after : &w->before);
 	}
+	usage_machine(after ? &options.machine_after :
+	    &options.machine_before);
 }
 
 static void

@@ -83,7 +83,7 @@ progress_turn(uint64_t now)
 	}
 	l = look_now(now);
 	if (now - noted.at_ns >= POINT_NS) {
-		if (measuring) {
+		if (measuring && sending) {
 			note(&l, (double)(now - noted.at_ns) / 1e9);
 		}
 		noted = l;

@@ -96,6 +96,29 @@ put_watched(struct json_out *j, const struct watched *w, double seconds)
 	json_obj_end(j);
 }
 
+/* All that the machine did, and what of it nobody watched did: other programs,
+ * and interrupts that no process is charged for. */
+static void
+put_machine(struct json_out *j, double seconds)
+{
+	const struct machine *a = &options.machine_before;
+	const struct machine *b = &options.machine_after;
+	double busy = b->user_s + b->system_s - a->user_s - a->system_s;
+	double known = 0;
+
+	for (unsigned i = 0; i < options.watched_count; i++) {
+		const struct watched *w = &options.watched[i];
+
+		known += w->after.user_s + w->after.system_s -
+		    w->before.user_s - w->before.system_s;
+	}
+	json_key_obj(j, "machine");
+	put_number(j, "cores", busy / seconds);
+	put_number(j, "others_cores", (busy - known) / seconds);
+	put_number(j, "stolen_cores", (b->stolen_s - a->stolen_s) / seconds);
+	json_obj_end(j);
+}
+
 static void
 put_closes(struct json_out *j)
 {
@@ -192,6 +215,7 @@ put_all(struct json_out *j, const char *mode, double seconds)
 		put_watched(j, &options.watched[i], seconds);
 	}
 	json_obj_end(j);
+	put_machine(j, seconds);
 	put_progress(j);
 }
 

@@ -1,5 +1,5 @@
 /*
- * Reads /proc/PID/stat and the status of each thread (proc(5)).
+ * Reads /proc/PID/stat, the status of each thread, and /proc/stat (proc(5)).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -121,4 +121,25 @@ usage_read(int pid, struct usage *u)
 	if (d != NULL) {
 		closedir(d);
 	}
+}
+
+/* The first line: user, nice, system, idle, iowait, irq, softirq, steal. */
+void
+usage_machine(struct machine *m)
+{
+	double tick = (double)sysconf(_SC_CLK_TCK);
+	unsigned long long v[8] = { 0 };
+	FILE *f = fopen("/proc/stat", "re");
+
+	memset(m, 0, sizeof(*m));
+	if (f == NULL) {
+		return;
+	}
+	if (fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &v[0],
+	    &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7]) == 8) {
+		m->user_s = (double)(v[0] + v[1]) / tick;
+		m->system_s = (double)(v[2] + v[5] + v[6]) / tick;
+		m->stolen_s = (double)v[7] / tick;
+	}
+	fclose(f);
 }

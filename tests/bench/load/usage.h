@@ -28,9 +28,17 @@ struct watched {
 	struct usage after;
 };
 
+/* What the machine's processors did since it started. */
+struct machine {
+	double user_s;   /* all processes' */
+	double system_s;
+	double stolen_s; /* by the host of a virtual machine */
+};
+
 /* `text` is name=pid; false when it is not. */
 bool usage_parse(const char *text, struct watched *w);
 /* All zero when the process is gone. */
 void usage_read(int pid, struct usage *u);
+void usage_machine(struct machine *m);
 
 #endif

@@ -77,6 +77,11 @@ def cpu(results):
                 f"{p['system_s'] / one * 1e6:.2f} us",
                 f"{p['switches'] / one:.3f} "
                 f"({p['switches_forced'] / one:.3f})"))
+        if per and "machine" in result:
+            m = result["machine"]
+            lines.append(row(case["meaning"], "all others",
+                             f"{m['others_cores']:.2f}, stolen "
+                             f"{m['stolen_cores']:.2f}", "", "", ""))
     return lines
 
 

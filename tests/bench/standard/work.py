@@ -31,9 +31,10 @@ LOADS = {
                   "delivered_per_s", "delivery"),
 }
 CALLS = ("read", "write", "readv", "writev", "recvfrom", "recvmsg", "sendto",
-         "sendmsg", "epoll_wait", "epoll_pwait", "epoll_ctl", "poll", "futex",
-         "fdatasync", "pwrite64", "pread64", "kill", "setitimer",
-         "timerfd_settime", "ioctl", "close", "clock_nanosleep")
+         "sendmsg", "epoll_wait", "epoll_pwait", "epoll_pwait2", "epoll_ctl",
+         "poll", "ppoll", "futex", "fdatasync", "pwrite64", "pread64", "lseek",
+         "ioctl", "getsockopt", "setsockopt", "getpid", "gettid", "kill",
+         "rt_sigprocmask", "madvise", "brk", "setitimer", "getrusage")
 MOST = 4
 
 
