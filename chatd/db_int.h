@@ -82,6 +82,7 @@ struct db_link {
 	enum link_state state;
 	PGconn *conn;        /* owned */
 	uv_poll_t *poll;     /* owned; freed by its close callback */
+	int watched;         /* what it watches for */
 	struct list sent;    /* units, in the order of the pipeline */
 	unsigned sent_count;
 	unsigned at;         /* statement of the first unit being answered */
@@ -127,6 +128,7 @@ struct db {
 	uint64_t refusal_logged_ms;
 	unsigned refusals_unlogged;
 	struct metric *m_latency;
+	struct metric *m_wait;
 	struct metric *m_steps;
 	struct metric *m_retries;
 	struct metric *m_conflicts;

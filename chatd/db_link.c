@@ -74,17 +74,22 @@ send_unit(struct db_link *l, struct db_unit *u)
 
 static void on_ready(uv_poll_t *poll, int status, int events);
 
-/* Asks the loop for what the connection waits for. */
+/* Asks the loop for what the connection waits for. Not again for what it watches
+ * already: libuv would take two system calls to change nothing. */
 static bool
 watch(struct db_link *l)
 {
 	int left = PQflush(l->conn);
+	int events = left > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE;
 
 	if (left < 0) {
 		return false;
 	}
-	return uv_poll_start(l->poll,
-	    left > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE, on_ready) == 0;
+	if (events == l->watched) {
+		return true;
+	}
+	l->watched = events;
+	return uv_poll_start(l->poll, events, on_ready) == 0;
 }
 
 bool
@@ -288,6 +293,7 @@ link_adopt(struct db_link *l, PGconn *conn)
 	l->answered = false;
 	l->syncs = 0;
 	l->commit_doubt = false;
+	l->watched = 0;
 	l->moved_ms = clock_mono_ms();
 	PQsetNoticeReceiver(conn, on_notice, l);
 	if (!watch(l)) {

@@ -37,11 +37,14 @@ enum link_state {
 	LINK_CLOSED,     /* bus_link_free was called */
 };
 
-/* What hiredis' event hooks work on; freed when its handle is closed. */
+/* What hiredis' event hooks work on; freed when its handles are closed. */
 struct poll {
 	uv_poll_t handle;
+	uv_idle_t flush;       /* active: something is to be written */
 	redisAsyncContext *ac; /* borrowed; NULL after cleanup */
 	int events;
+	bool flushing;         /* hiredis is writing now */
+	unsigned open_handles;
 };
 
 struct bus_link {
@@ -108,11 +111,32 @@ poll_del_read(void *data)
 }
 
 static void
+on_flush(uv_idle_t *flush)
+{
+	struct poll *p = flush->data;
+
+	uv_idle_stop(flush);
+	if (p->ac != NULL) {
+		p->flushing = true;
+		redisAsyncHandleWrite(p->ac);
+		p->flushing = false;
+	}
+}
+
+/* What a turn of the loop has to say is written before the loop next waits, and
+ * the socket is watched only if it did not take all: to ask first whether it
+ * takes anything costs more system calls than the writing. */
+static void
 poll_add_write(void *data)
 {
 	struct poll *p = data;
 
-	if ((p->events & UV_WRITABLE) == 0) {
+	if ((p->events & UV_WRITABLE) != 0) {
+		return;
+	}
+	if ((p->ac->c.flags & REDIS_CONNECTED) != 0 && !p->flushing) {
+		uv_idle_start(&p->flush, on_flush);
+	} else {
 		poll_set(p, p->events | UV_WRITABLE);
 	}
 }
@@ -130,7 +154,11 @@ poll_del_write(void *data)
 static void
 on_poll_closed(uv_handle_t *handle)
 {
-	free(handle->data);
+	struct poll *p = handle->data;
+
+	if (--p->open_handles == 0) {
+		free(p);
+	}
 }
 
 static void
@@ -139,7 +167,9 @@ poll_cleanup(void *data)
 	struct poll *p = data;
 
 	p->ac = NULL;
+	p->open_handles = 2;
 	uv_close((uv_handle_t *)&p->handle, on_poll_closed);
+	uv_close((uv_handle_t *)&p->flush, on_poll_closed);
 }
 
 static bool
@@ -151,7 +181,9 @@ poll_attach(uv_loop_t *loop, redisAsyncContext *ac)
 		free(p);
 		return false;
 	}
+	uv_idle_init(loop, &p->flush);
 	p->handle.data = p;
+	p->flush.data = p;
 	p->ac = ac;
 	ac->ev.data = p;
 	ac->ev.addRead = poll_add_read;
