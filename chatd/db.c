@@ -129,6 +129,8 @@ pump_queue(struct db *db, struct list *queue, bool first)
 		}
 		u = LIST_ENTRY(list_pop_front(queue), struct db_unit, link);
 		db->waiting--;
+		metric_observe_us(db->m_wait, clock_mono_us() -
+		    u->submitted_us);
 		link_send(l, u);
 	}
 }
@@ -307,6 +309,8 @@ register_metrics(struct db *db)
 {
 	db->m_latency = metric_latency("parley_db_unit_seconds", NULL,
 	    "From submitting a database transaction to its end.");
+	db->m_wait = metric_latency("parley_db_wait_seconds", NULL,
+	    "From submitting a database transaction to its being sent.");
 	db->m_retries = metric_counter("parley_db_retries_total", NULL,
 	    "Transactions sent again after a conflict or a lost link.");
 	db->m_conflicts = metric_counter("parley_db_conflicts_total", NULL,
@@ -325,6 +329,8 @@ register_metrics(struct db *db)
 	    "Transactions waiting for a connection.", gauge_waiting, db);
 	metric_gauge_fn("parley_db_links", NULL,
 	    "Database connections that are up.", gauge_links, db);
+	metric_set(metric_gauge("parley_db_links_wanted", NULL,
+	    "Database connections that should be up."), db->link_count);
 	metric_gauge_fn("parley_db_tls_links", NULL,
 	    "Of these: with TLS.", gauge_tls_links, db);
 }

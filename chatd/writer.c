@@ -50,7 +50,10 @@ struct writer {
 	struct list batch;   /* in flight */
 	size_t batch_len;    /* 0: none */
 	struct send_row rows[BATCH_MAX];
+	uint64_t batch_us;   /* when it was submitted */
 	struct metric *m_batch;
+	struct metric *m_wait;
+	struct metric *m_store;
 	struct metric *m_split;
 	struct metric *m_races;
 };
@@ -170,6 +173,7 @@ on_done(void *arg, struct db_result *res)
 {
 	struct writer *w = arg;
 
+	metric_observe_us(w->m_store, clock_mono_us() - w->batch_us);
 	switch (db_outcome(res)) {
 	case DB_OK:
 		batch_stored(w, res);
@@ -246,6 +250,19 @@ gather(struct writer *w)
 	map_fini(&keys);
 }
 
+/* A send that is tried again is counted again, from its arrival. */
+static void
+observe_batch(struct writer *w)
+{
+	w->batch_us = clock_mono_us();
+	metric_observe(w->m_batch, (double)w->batch_len);
+	LIST_FOREACH(link, &w->batch) {
+		const struct send *s = LIST_ENTRY(link, struct send, link);
+
+		metric_observe_us(w->m_wait, w->batch_us - s->r->started_us);
+	}
+}
+
 static void
 on_turn(void *arg)
 {
@@ -259,7 +276,7 @@ on_turn(void *arg)
 	if (w->batch_len == 0) {
 		return;
 	}
-	metric_observe(w->m_batch, (double)w->batch_len);
+	observe_batch(w);
 	u = db_unit_new(w->svc->db, DB_FIRST,
 	    first_of(&w->batch)->r->in->deadline_ms);
 	store_send_steps(u, w->rows, w->batch_len);
@@ -301,6 +318,10 @@ writer_new(struct service *svc)
 	list_init(&w->batch);
 	w->m_batch = metric_size("parley_writer_batch_size", NULL,
 	    "Sends that were stored in one transaction.");
+	w->m_wait = metric_latency("parley_writer_wait_seconds", NULL,
+	    "From a send's arrival to its batch being submitted.");
+	w->m_store = metric_latency("parley_writer_store_seconds", NULL,
+	    "From submitting a batch to its being committed, or refused.");
 	w->m_split = metric_counter("parley_writer_splits_total", NULL,
 	    "Batches that were stored row by row for one bad row.");
 	w->m_races = metric_counter("parley_writer_races_total", NULL,

@@ -66,6 +66,8 @@ on_beat_reply(redisAsyncContext *ac, void *reply, void *privdata)
 	(void)ac;
 	if (reply != NULL) {
 		bus_link_alive(b->commands);
+		metric_observe_us(b->m_answered, clock_mono_us() -
+		    b->beat_made_us);
 	}
 }
 
@@ -121,9 +123,22 @@ on_beat(uv_timer_t *timer)
 	if (ac != NULL) {
 		(void)redisAsyncCommand(ac, on_beat_reply, b, "PUBLISH %s x",
 		    b->beat_topic);
-		b->role_asked_ms = clock_mono_ms();
+		b->beat_made_us = b->beat_sent_us = clock_mono_us();
+		b->role_asked_ms = b->beat_made_us / 1000;
 		(void)redisAsyncCommand(ac, on_role, b, "ROLE");
 	}
+}
+
+static double
+gauge_commands(void *arg)
+{
+	return bus_up(arg) ? 1 : 0;
+}
+
+static double
+gauge_subscriptions(void *arg)
+{
+	return bus_subscriptions_up(arg) ? 1 : 0;
 }
 
 static void
@@ -147,6 +162,17 @@ metrics_open(struct bus *b)
 	    "Links to Redis that came up");
 	b->m_received = metric_counter("parley_bus_received_total", NULL,
 	    "Events received");
+	b->m_publish = metric_latency("parley_bus_publish_seconds", NULL,
+	    "From publishing an event to Redis' answer, of one at a time");
+	b->m_answered = metric_latency("parley_bus_beat_seconds",
+	    "link=\"commands\"", "From publishing a beat, once in 2 s, to "
+	    "Redis' answer (commands) and to hearing it (subscriptions)");
+	b->m_heard = metric_latency("parley_bus_beat_seconds",
+	    "link=\"subscriptions\"", NULL);
+	metric_gauge_fn("parley_bus_up", "link=\"commands\"",
+	    "1 while the link to Redis is up", gauge_commands, b);
+	metric_gauge_fn("parley_bus_up", "link=\"subscriptions\"",
+	    "1 while the link to Redis is up", gauge_subscriptions, b);
 }
 
 struct bus *

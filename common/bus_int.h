@@ -20,6 +20,8 @@
 
 struct metric;
 
+struct publish;
+
 struct bus {
 	uv_loop_t *loop;
 	struct bus_conf conf;
@@ -32,6 +34,8 @@ struct bus {
 	bool closing;
 
 	struct list publishes;
+	struct publish *timed; /* of these, the one whose answer is timed */
+	uint64_t timed_us;     /* when it was handed over */
 	size_t backlog;        /* bytes */
 	size_t backlog_len;
 	uint64_t lost_since_ms; /* 0: nothing was given up */
@@ -45,6 +49,8 @@ struct bus {
 	struct map topics;
 	char *beat_topic;      /* owned */
 	uint64_t beat_seen_ms;
+	uint64_t beat_made_us;  /* when the last one was published */
+	uint64_t beat_sent_us;  /* the same; 0: it was heard */
 	uint64_t beat_run_ms;  /* when on_beat last ran */
 	bool subs_told_up;
 	uint64_t subs_down_ms;
@@ -57,6 +63,9 @@ struct bus {
 	struct metric *m_refused[BUS_ERROR_COUNT];
 	uint64_t refusal_logged_ms[BUS_ERROR_COUNT];
 	struct metric *m_received;
+	struct metric *m_publish;
+	struct metric *m_answered;
+	struct metric *m_heard;
 };
 
 /* ---- bus_publish.c ------------------------------------------------------ */

@@ -123,6 +123,11 @@ on_message(struct bus *b, const redisReply *topic, const redisReply *data)
 {
 	if (strcmp(topic->str, b->beat_topic) == 0) {
 		b->beat_seen_ms = clock_mono_ms();
+		if (b->beat_sent_us != 0) {
+			metric_observe_us(b->m_heard, clock_mono_us() -
+			    b->beat_sent_us);
+			b->beat_sent_us = 0;
+		}
 		return;
 	}
 	metric_inc(b->m_received);

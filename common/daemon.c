@@ -147,6 +147,23 @@ ready_value(void *arg UNUSED)
 	return d.state == STATE_RUNNING && all_needs_met() ? 1 : 0;
 }
 
+static double
+need_value(void *arg)
+{
+	return d.needs[(size_t)(uintptr_t)arg].met ? 1 : 0;
+}
+
+static void
+need_gauge(size_t i)
+{
+	char label[64];
+
+	snprintf(label, sizeof(label), "need=\"%s\"", d.needs[i].what);
+	metric_gauge_fn("parley_need_met", label,
+	    "1 while this, which the process depends on, is there.",
+	    need_value, (void *)(uintptr_t)i);
+}
+
 void
 daemon_need(const char *what, bool met)
 {
@@ -160,6 +177,7 @@ daemon_need(const char *what, bool met)
 		d.needs[i].what = what;
 		d.needs[i].met = met;
 		d.need_count++;
+		need_gauge(i);
 	} else if (d.needs[i].met != met) {
 		d.needs[i].met = met;
 		if (met) {

@@ -31,6 +31,7 @@
 #include "gateway/stats.h"
 #include "gateway/tls_port.h"
 #include "gateway/tokens.h"
+#include "gateway/trace.h"
 
 /* Calls to one service that may wait or be in flight. */
 #define PENDING_MAX 50000
@@ -158,6 +159,7 @@ app_init(uv_loop_t *loop)
 	daemon_need("chatd", false);
 	daemon_need("redis", false);
 	stats_init();
+	trace_init();
 	gw->trusted = remote_read_trusted();
 	gw->limits = limits_new(gw);
 	gw->conns = conns_new(gw);

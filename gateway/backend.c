@@ -22,10 +22,10 @@
 #include "gateway/deliver.h"
 #include "gateway/fanout.h"
 #include "gateway/limits.h"
-#include "gateway/random.h"
 #include "gateway/request.h"
 #include "gateway/settings.h"
 #include "gateway/stats.h"
+#include "gateway/trace.h"
 #include "gateway/watch.h"
 
 static void
@@ -216,6 +216,8 @@ on_reply(void *arg, enum err status, const struct frame *reply)
 	}
 	memset(&c->call, 0, sizeof(c->call));
 	stats_request(call.row, status, clock_mono_us() - call.started_us);
+	log_debug("answered", "type=%s result=%s req=%016llx", call.row->name,
+	    err_reason(status), (unsigned long long)call.trace);
 	finish(c, &call, status, reply);
 	free(call.request_id);
 	free(call.frame);
@@ -245,7 +247,7 @@ ask(struct conn *c, const struct inbound_frame *f, uint64_t seq)
 	struct rpc_request req = {
 		.kind = row->kind,
 		.timeout_ms = settings.request_timeout,
-		.trace = random_u64(),
+		.trace = c->call.trace,
 		.seq = seq,
 		.user = c->user,
 		.session = c->session,
@@ -258,6 +260,21 @@ ask(struct conn *c, const struct inbound_frame *f, uint64_t seq)
 	req.route = row->route == ROUTE_CHAT && !uuid_is_nil(&c->call.chat)
 	    ? c->call.chat : c->user;
 	c->call.id = rpc_call(c->gw->chatd, &req, on_reply, c);
+}
+
+static void
+log_asked(const struct conn *c, const struct inbound_frame *f)
+{
+	char user[UUID_TEXT_LEN + 1], session[UUID_TEXT_LEN + 1];
+
+	if (!log_enabled(LOG_DEBUG)) {
+		return;
+	}
+	uuid_format(&c->user, user);
+	uuid_format(&c->session, session);
+	log_event(LOG_DEBUG, "asked", "type=%s bytes=%zu user=%s session=%s "
+	    "req=%016llx", c->call.row->name, f->len, user, session,
+	    (unsigned long long)c->call.trace);
 }
 
 /* Takes the texts of `r` that outlive the frame, and the frame itself where it
@@ -276,6 +293,11 @@ start_call(struct conn *c, struct request *r, struct inbound_frame *f)
 	c->call.request_id = r->request_id;
 	r->request_id = NULL;
 	c->call.started_us = clock_mono_us();
+	/* From its arrival on, so that a delivery tells the whole way. */
+	c->call.trace = trace_at(f->arrived_us);
+	metric_observe_us(stats.frame_wait, c->call.started_us -
+	    f->arrived_us);
+	log_asked(c, f);
 	if (has_frames(r->row)) {
 		c->call.frame = f;
 	}
@@ -338,6 +360,7 @@ handle_take(struct conn *c, struct inbound_frame *f)
 	bool taken = false;
 
 	if (err != ERR_OK) {
+		stats_frame_refused(err);
 		refuse(c, err, &r, 0);
 		conn_count_abuse(c);
 	} else if (wait > 0) {

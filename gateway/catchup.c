@@ -20,6 +20,7 @@
 #include "gateway/deliver.h"
 #include "gateway/random.h"
 #include "gateway/stats.h"
+#include "gateway/trace.h"
 
 #define TICK_MS 25
 #define CALLS_MAX 64
@@ -464,7 +465,7 @@ ask(struct conn *c)
 	buf_set_u32(&body, at, count);
 	if (count > 0 || w->asking_all) {
 		req.route = c->user;
-		req.trace = random_u64();
+		req.trace = trace_new();
 		req.user = c->user;
 		req.session = c->session;
 		req.token = c->token;

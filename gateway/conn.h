@@ -55,6 +55,7 @@ struct conn_call {
 	struct uuid front_msg_id;
 	char *request_id;               /* owned; may be NULL */
 	uint64_t started_us;
+	uint64_t trace;                 /* the request id in all logs */
 	/* Rows with ROW_FRAMES: the answer comes in parts. */
 	struct inbound_frame *frame;    /* owned; asked again for each */
 	uint64_t more;                  /* the next part; 0: none */

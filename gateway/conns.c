@@ -40,6 +40,18 @@ gauge_outbox(void *arg)
 	return (double)bytes;
 }
 
+static double
+gauge_frames(void *arg)
+{
+	const struct conns *conns = arg;
+	size_t frames = 0;
+
+	LIST_FOREACH(link, &conns->all) {
+		frames += LIST_ENTRY(link, struct conn, link)->in.count;
+	}
+	return (double)frames;
+}
+
 struct conns *
 conns_new(struct gateway *gw)
 {
@@ -57,6 +69,9 @@ conns_new(struct gateway *gw)
 	    "Connections that have their user_info", gauge_live, conns);
 	metric_gauge_fn("parley_gateway_outbox_bytes", NULL,
 	    "Bytes that wait for clients to read", gauge_outbox, conns);
+	metric_gauge_fn("parley_gateway_frames_waiting", NULL,
+	    "Frames from clients that wait for those before them",
+	    gauge_frames, conns);
 	admission_init(conns);
 	watch_start(conns);
 	return conns;

@@ -18,6 +18,7 @@
 #include "gateway/conn.h"
 #include "gateway/settings.h"
 #include "gateway/stats.h"
+#include "gateway/trace.h"
 
 /* Events that wait for user_info, and receipts that wait for an answer. Beyond,
  * the waiting are forgotten and caught up, the held are written. */
@@ -153,6 +154,16 @@ send_message(struct conn *c, struct session_chat *chat, struct out_frame *f)
 }
 
 static void
+observe_delivery(const struct event *e)
+{
+	uint64_t age = trace_age_us(e->trace, clock_mono_us());
+
+	if (age != TRACE_NO_AGE) {
+		metric_observe_us(stats.delivery, age);
+	}
+}
+
+static void
 deliver_message(struct conn *c, struct delivery *d)
 {
 	const struct event *e = d->event;
@@ -167,6 +178,7 @@ deliver_message(struct conn *c, struct delivery *d)
 	switch (seqtrack_mark(&chat->track, e->seq, SEQ_FROM_LIVE)) {
 	case SEQ_NEW:
 		f = plain(d);
+		observe_delivery(e);
 		break;
 	case SEQ_LATE:
 		metric_inc(stats.late);

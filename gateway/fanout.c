@@ -346,6 +346,8 @@ fanout_on_message(struct fanout *f, const char *topic, size_t topic_len,
 		    topic, len);
 		return;
 	}
+	log_debug("event", "topic=%.*s kind=%d req=%016llx", (int)topic_len,
+	    topic, (int)e.kind, (unsigned long long)e.trace);
 	if (e.kind == EVENT_RESYNC) {
 		log_info("resync", "away_ms=%llu", (unsigned long long)e.seq);
 		catch_up_everyone(f, e.seq);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/clock.h"
 #include "common/json_out.h"
 #include "gateway/auth.h"
 #include "gateway/gateway.h"
@@ -147,7 +148,8 @@ http_answer(struct http *h, int status, const char *type, const char *headers,
 	h->answer = out_frame_new(b.data, b.len);
 	buf_fini(&b);
 	h->state = HTTP_ANSWERED;
-	stats_http(status);
+	stats_http(status, h->route != NULL ? h->route->path : NULL,
+	    (clock_mono_ms() - h->started_ms) * 1000);
 	/* The library does not serve a paused socket's WRITEABLE. */
 	lws_rx_flow_control(h->wsi, 1);
 	lws_callback_on_writable(h->wsi);
@@ -213,7 +215,7 @@ http_refuse_upgrade(struct lws *wsi, int status, const char *text)
 	buf_put(&b, body.data, body.len);
 	f = out_frame_new(b.data, b.len);
 	if (lws_write(wsi, f->data, f->len, LWS_WRITE_HTTP_HEADERS) >= 0) {
-		stats_http(status);
+		stats_http(status, NULL, 0);
 	}
 	out_frame_unref(&f);
 	buf_fini(&b);

@@ -18,9 +18,9 @@
 #include "gateway/http_form.h"
 #include "gateway/limits.h"
 #include "gateway/media_upload.h"
-#include "gateway/random.h"
 #include "gateway/routes.h"
 #include "gateway/settings.h"
+#include "gateway/trace.h"
 
 void
 handle_health(struct http *h)
@@ -90,7 +90,7 @@ ask_chatd(struct http *h, const struct uuid *route, const void *json,
 		.route = *route,
 		.session = address_site(&h->client),
 		.timeout_ms = 2 * settings.request_timeout,
-		.trace = random_u64(),
+		.trace = trace_new(),
 		.body = json,
 		.body_len = len,
 	};

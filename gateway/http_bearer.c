@@ -11,9 +11,9 @@
 #include "common/rpc.h"
 #include "gateway/gateway.h"
 #include "gateway/limits.h"
-#include "gateway/random.h"
 #include "gateway/routes.h"
 #include "gateway/settings.h"
+#include "gateway/trace.h"
 
 void
 http_bearer_read(struct http *h)
@@ -78,7 +78,7 @@ http_authenticate(struct http *h, void (*next)(struct http *h))
 		.kind = CALL_check_token,
 		.route = auth_hash_route(&h->bearer),
 		.timeout_ms = settings.request_timeout,
-		.trace = random_u64(),
+		.trace = trace_new(),
 		.body = h->bearer.b,
 		.body_len = sizeof(h->bearer.b),
 	};

@@ -8,9 +8,9 @@
 #include "common/json_out.h"
 #include "common/rpc.h"
 #include "gateway/gateway.h"
-#include "gateway/random.h"
 #include "gateway/routes.h"
 #include "gateway/settings.h"
+#include "gateway/trace.h"
 
 static void
 on_reply(void *arg, enum err status, const struct frame *reply)
@@ -36,7 +36,7 @@ ask_chatd(struct http *h, const void *json, size_t len)
 		.kind = h->route->kind,
 		.route = h->ids[0],
 		.timeout_ms = settings.request_timeout,
-		.trace = random_u64(),
+		.trace = trace_new(),
 		.user = h->user,
 		.token = h->token,
 		.chat = h->ids[0],

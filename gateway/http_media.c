@@ -12,9 +12,9 @@
 #include "gateway/gateway.h"
 #include "gateway/http_form.h"
 #include "gateway/media_upload.h"
-#include "gateway/random.h"
 #include "gateway/routes.h"
 #include "gateway/settings.h"
+#include "gateway/trace.h"
 
 /* ---- avatars ------------------------------------------------------------ */
 
@@ -59,7 +59,7 @@ on_picture_stored(struct http *h, const char *url)
 		.kind = h->route->kind,
 		.route = h->user,
 		.timeout_ms = settings.request_timeout,
-		.trace = random_u64(),
+		.trace = trace_new(),
 		.user = h->user,
 		.token = h->token,
 	};

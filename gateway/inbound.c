@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/mem.h"
 
 /* So many bytes of waiting frames also pause reading (but always let one in).
@@ -46,6 +47,7 @@ push(struct inbound *in, const void *head, size_t head_len, const void *tail,
 	struct inbound_frame *f =
 	    mem_alloc(sizeof(*f) + head_len + tail_len + 1);
 
+	f->arrived_us = clock_mono_us();
 	f->len = head_len + tail_len;
 	if (head_len > 0) {
 		memcpy(f->data, head, head_len);

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/attr.h"
 #include "common/buf.h"
@@ -22,6 +23,7 @@
 
 struct inbound_frame {
 	struct list link;
+	uint64_t arrived_us; /* its last byte; monotonic clock */
 	size_t len;
 	char data[];
 };

@@ -21,10 +21,10 @@
 #include "gateway/deliver.h"
 #include "gateway/fanout.h"
 #include "gateway/presence.h"
-#include "gateway/random.h"
 #include "gateway/settings.h"
 #include "gateway/stats.h"
 #include "gateway/tokens.h"
+#include "gateway/trace.h"
 
 /* Closes with what the token's check, or its failing, means to the client. */
 static void
@@ -67,7 +67,7 @@ opening_begin(struct conn *c)
 
 	req.route = auth_hash_route(&c->hash);
 	req.timeout_ms = settings.request_timeout;
-	req.trace = random_u64();
+	req.trace = trace_new();
 	req.session = c->session;
 	req.body = c->hash.b;
 	req.body_len = sizeof(c->hash.b);
@@ -136,6 +136,8 @@ go_live(struct conn *c, const char *json, size_t len)
 	conn_set_state(c, CONN_LIVE);
 	admission_leave(c);
 	metric_inc(stats.went_live);
+	metric_observe_us(stats.opening,
+	    (clock_mono_ms() - c->opened_ms) * 1000);
 	presence_session_up(c);
 	tokens_join(c);
 	deliver_waiting(c);
@@ -176,7 +178,7 @@ opening_subscribed(struct conn *c)
 	conn_set_state(c, CONN_SNAPSHOT);
 	req.route = c->user;
 	req.timeout_ms = settings.request_timeout;
-	req.trace = random_u64();
+	req.trace = trace_new();
 	req.user = c->user;
 	req.session = c->session;
 	req.token = c->token;

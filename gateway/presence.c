@@ -23,6 +23,7 @@
 #include "gateway/random.h"
 #include "gateway/settings.h"
 #include "gateway/stats.h"
+#include "gateway/trace.h"
 
 #define QUEUE_MAX 100000
 #define PART_MAX 500
@@ -205,7 +206,7 @@ send_part(struct presence *p, struct changes *ch)
 		put_session_change(&body, &ch->items[ch->head + i]);
 	}
 	req.route = p->gw->id;
-	req.trace = random_u64();
+	req.trace = trace_new();
 	req.body = body.data;
 	req.body_len = body.len;
 	p->call = rpc_call(p->gw->presenced, &req, on_changed, p);
@@ -253,7 +254,7 @@ on_heartbeat(uv_timer_t *timer)
 	}
 	put_session_head(&body, &head);
 	req.route = p->gw->id;
-	req.trace = random_u64();
+	req.trace = trace_new();
 	req.body = body.data;
 	req.body_len = body.len;
 	p->beat = rpc_call(p->gw->presenced, &req, on_beat, p);

@@ -1,6 +1,5 @@
 /*
- * Random numbers that need no secrecy of their own: request ids, jitter. Any
- * thread.
+ * Random numbers that need no secrecy of their own: jitter. Any thread.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,15 +8,6 @@
 
 #include <sodium.h>
 #include <stdint.h>
-
-static inline uint64_t
-random_u64(void)
-{
-	uint64_t v;
-
-	randombytes_buf(&v, sizeof(v));
-	return v;
-}
 
 /* 0 .. below-1; 0 when below is 0. */
 static inline uint32_t

@@ -22,6 +22,7 @@
 #include "gateway/gateway.h"
 #include "gateway/random.h"
 #include "gateway/stats.h"
+#include "gateway/trace.h"
 
 #define COALESCE_MS 20
 #define TICK_MS 10
@@ -263,7 +264,7 @@ call(struct chat_marks *cm)
 	list_push_back(&r->calling, &cm->link);
 	req.route = cm->chat;
 	req.chat = cm->chat;
-	req.trace = random_u64();
+	req.trace = trace_new();
 	req.body = body.data;
 	req.body_len = body.len;
 	r->calls++;

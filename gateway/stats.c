@@ -17,6 +17,8 @@ struct stats stats;
 
 /* Requests have numbers below this; see contract.def. */
 #define KINDS_MAX 256
+/* And errors below this; see err.def. */
+#define ERR_LIMIT 64
 
 enum outcome {
 	OUTCOME_OK,
@@ -112,6 +114,14 @@ stats_init(void)
 		*counters[i].metric =
 		    metric_counter(counters[i].name, NULL, counters[i].help);
 	}
+	stats.frame_wait = metric_latency(P "frame_wait_seconds", NULL,
+	    "From a frame's arrival to taking it up: those before it on its "
+	    "connection come first");
+	stats.delivery = metric_latency(P "delivery_seconds", NULL,
+	    "From a send's arrival to its message on its way to another "
+	    "connection, both of this gateway");
+	stats.opening = metric_latency(P "opening_seconds", NULL,
+	    "From a connection's handshake to its user_info");
 	metric_counter_fn(P "s3_failed_total", NULL,
 	    "Requests to the S3 service that came to nothing", s3_failures,
 	    NULL);
@@ -157,12 +167,36 @@ stats_request(const struct contract_row *row, enum err status, uint64_t us)
 }
 
 void
-stats_http(int status)
+stats_frame_refused(enum err why)
 {
-	char labels[32];
+	static struct metric *refused[ERR_LIMIT];
+	char labels[64];
+
+	if ((unsigned)why >= ERR_LIMIT) {
+		return;
+	}
+	if (refused[why] == NULL) {
+		snprintf(labels, sizeof(labels), "reason=\"%s\"",
+		    err_reason(why));
+		refused[why] = metric_counter(P "frames_refused_total", labels,
+		    "Frames that were no request, by what was wrong");
+	}
+	metric_inc(refused[why]);
+}
+
+void
+stats_http(int status, const char *route, uint64_t us)
+{
+	char labels[96];
 
 	metric_inc(stats.http_requests);
 	snprintf(labels, sizeof(labels), "status=\"%d\"", status);
 	metric_inc(metric_counter(P "http_answers_total", labels,
 	    "HTTP answers by status"));
+	if (route == NULL) {
+		return;
+	}
+	snprintf(labels, sizeof(labels), "route=\"%s\"", route);
+	metric_observe_us(metric_latency(P "http_seconds", labels,
+	    "From a request's head to its answer, by route"), us);
 }

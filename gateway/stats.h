@@ -17,6 +17,9 @@ struct stats {
 	struct metric *went_live;     /* of these: user_info was written */
 	struct metric *frames_in;
 	struct metric *frames_out;
+	struct metric *frame_wait;    /* histogram */
+	struct metric *delivery;      /* histogram */
+	struct metric *opening;       /* histogram */
 	struct metric *bytes_in;
 	struct metric *bytes_out;
 	struct metric *slow_closes;
@@ -58,6 +61,10 @@ void stats_closed(int code, const char *why);
 /* One client request answered `us` microseconds after it was taken up. */
 void stats_request(const struct contract_row *row, enum err status,
     uint64_t us);
-void stats_http(int status);
+/* A frame that was no request at all. */
+void stats_frame_refused(enum err why);
+/* One HTTP answer; `route` is a pattern (a fixed text), or NULL where none fits
+ * or the answer is a refusal before there is one. */
+void stats_http(int status, const char *route, uint64_t us);
 
 #endif

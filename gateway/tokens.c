@@ -19,9 +19,9 @@
 #include "common/mem.h"
 #include "common/rpc.h"
 #include "gateway/conn.h"
-#include "gateway/random.h"
 #include "gateway/settings.h"
 #include "gateway/stats.h"
+#include "gateway/trace.h"
 
 #define TICK_MS 200
 #define CHUNK 500
@@ -197,7 +197,7 @@ ask_chunk(struct tokens *t)
 		buf_put_uuid(&body, &t->ids[t->next + i]);
 	}
 	req.route = t->ids[t->next];
-	req.trace = random_u64();
+	req.trace = trace_new();
 	req.body = body.data;
 	req.body_len = body.len;
 	t->call = rpc_call(t->gw->chatd, &req, on_checked, t);

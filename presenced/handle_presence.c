@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@
 #include "common/contract.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/metrics.h"
 #include "common/rpc.h"
 #include "presenced/memory.h"
 #include "presenced/presence.h"
@@ -25,12 +27,31 @@
 #define CHANGE_LEN 33
 #define COUNT_LEN 4
 
+/* Every answer leaves here; `in` is gone afterwards. */
+static void
+answer_out(struct rpc_in *in, const struct rpc_out *out)
+{
+	const struct contract_row *row = contract_row(in->frame.kind);
+	const char *call = row != NULL ? row->name : "unknown";
+	const char *result = err_reason(out->status);
+	char labels[96];
+
+	/* Calls come in batches of many users each, some a second. */
+	snprintf(labels, sizeof(labels), "call=\"%s\",result=\"%s\"", call,
+	    result);
+	metric_inc(metric_counter("parley_presence_calls_total", labels,
+	    "Calls answered, by kind and result."));
+	log_debug("answered", "type=%s result=%s req=%016llx", call, result,
+	    (unsigned long long)in->frame.trace);
+	rpc_reply(in, out);
+}
+
 static void
 answer(struct rpc_in *in, enum err status)
 {
 	const struct rpc_out out = { .status = status };
 
-	rpc_reply(in, &out);
+	answer_out(in, &out);
 }
 
 /* Reads a list's count; items of `item_len` bytes must follow and end it. */
@@ -201,7 +222,7 @@ who_part_done(struct who_job *job)
 		out.body = body.data;
 		out.body_len = body.len;
 	}
-	rpc_reply(job->in, &out);
+	answer_out(job->in, &out);
 	buf_fini(&body);
 	free(job->users);
 	free(job->online);

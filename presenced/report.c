@@ -9,6 +9,7 @@
  */
 #include "presenced/report.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,9 +121,11 @@ batch_send(struct batch *b)
 		.kind = CALL_presence_changed,
 		.route = b->changes[0].user,
 		.user = b->changes[0].user,
-		.trace = b->changes[0].version,
 	};
 
+	randombytes_buf(&req.trace, sizeof(req.trace));
+	log_debug("reported", "changes=%zu req=%016llx", b->n,
+	    (unsigned long long)req.trace);
 	buf_put_u32(&body, (uint32_t)b->n);
 	for (size_t i = 0; i < b->n; i++) {
 		put_presence_change(&body, &b->changes[i]);
