@@ -44,7 +44,7 @@ echo host=/run/postgresql dbname=parley user=parley_owner password=one \
     >/etc/credstore/parley.migrate_url
 echo host=/run/postgresql dbname=parley user=parley_chatd password=two \
     >/etc/credstore/parley.database_url
-CREDENTIALS_DIRECTORY=/etc/credstore parley-chatd --migrate-only
+systemctl start parley-migrate
 printf 'PARLEY_LISTEN=127.0.0.1:8081\\nPARLEY_ADMIN_LISTEN=127.0.0.1:9101\\n' \
     >/etc/parley/gateway-2.env
 """
