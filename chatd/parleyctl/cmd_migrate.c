@@ -1,0 +1,133 @@
+/*
+ * The schema: migrate status, migrate run. What runs is chatd's own
+ * (chatd/migrate.c); a program knows the schema of its release.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <json-c/json.h>
+#include <stdio.h>
+
+#include "chatd/db_connect.h"
+#include "chatd/migrate.h"
+#include "chatd/parleyctl/show.h"
+#include "chatd/parleyctl/sql.h"
+#include "chatd/sql_migrations.h"
+#include "common/log.h"
+
+static int
+newest(void)
+{
+	int version = 0;
+
+	for (const struct sql_migration *m = sql_migrations; m->version != 0;
+	    m++) {
+		version = m->version;
+	}
+	return version;
+}
+
+/* 0 for a database without a schema. */
+static enum ctl_exit
+read_version(PGconn *conn, int64_t *version_r)
+{
+	PGresult *res = sql_ask(conn, "SELECT count(*) FROM pg_class WHERE "
+	    "oid = to_regclass('public.schema_migrations')", 0, NULL);
+	bool there = res != NULL && sql_number(res, 0, 0) > 0;
+
+	if (res == NULL) {
+		return sql_fail(conn, "read the schema's version");
+	}
+	PQclear(res);
+	*version_r = 0;
+	if (!there) {
+		return CTL_OK;
+	}
+	res = sql_ask(conn, "SELECT max(version) FROM schema_migrations", 0,
+	    NULL);
+	if (res == NULL) {
+		return sql_fail(conn, "read the schema's version");
+	}
+	*version_r = sql_number(res, 0, 0);
+	PQclear(res);
+	return CTL_OK;
+}
+
+static void
+show_status(int64_t version)
+{
+	const char *state = version == newest() ? "up to date" :
+	    version < newest() ? "older" : "newer";
+	struct json_object *o;
+
+	if (ctl_flag("json")) {
+		o = json_object_new_object();
+		json_object_object_add(o, "database",
+		    json_object_new_int64(version));
+		json_object_object_add(o, "program",
+		    json_object_new_int(newest()));
+		json_object_object_add(o, "state",
+		    json_object_new_string(state));
+		show_json(o);
+		json_object_put(o);
+		return;
+	}
+	printf("schema %lld, this release's is %d: %s\n", (long long)version,
+	    newest(), state);
+	for (const struct sql_migration *m = sql_migrations; m->version != 0;
+	    m++) {
+		if (m->version > version) {
+			printf("to be applied: %s\n", m->name);
+		}
+	}
+}
+
+enum ctl_exit
+cmd_migrate_status(const struct ctl_args *args UNUSED)
+{
+	enum ctl_exit status;
+	PGconn *conn = sql_open(&status);
+	int64_t version;
+
+	if (conn == NULL) {
+		return status;
+	}
+	status = read_version(conn, &version);
+	PQfinish(conn);
+	if (status != CTL_OK) {
+		return status;
+	}
+	show_status(version);
+	return version == newest() ? CTL_OK : CTL_UNWELL;
+}
+
+enum ctl_exit
+cmd_migrate_run(const struct ctl_args *args UNUSED)
+{
+	const char *url = ctl_settings.migrate_url != NULL &&
+	    *ctl_settings.migrate_url != '\0' ? ctl_settings.migrate_url :
+	    ctl_settings.database_url;
+	char error[256];
+	PGconn *conn;
+
+	if (url == NULL || *url == '\0') {
+		return ctl_fail(CTL_USAGE, "this needs the database: give "
+		    "PARLEY_MIGRATE_URL, the role that owns the schema");
+	}
+	/* A chatd that starts waits for a server; nobody wants a shell to. */
+	conn = db_connect_plain(url, error, sizeof(error));
+	if (conn == NULL) {
+		return ctl_fail(CTL_UNAVAILABLE, "cannot reach PostgreSQL: %s: "
+		    "check migrate_url and that the server runs", error);
+	}
+	PQfinish(conn);
+	if (!ctl_confirm("yes", "The schema is brought to version %d: older "
+	    "chatds do not start with it.", newest())) {
+		return CTL_UNCONFIRMED;
+	}
+	log_set_level(LOG_INFO);
+	if (!migrate_run(url)) {
+		return CTL_FAILED;
+	}
+	printf("the schema is version %d\n", newest());
+	return CTL_OK;
+}
