@@ -80,6 +80,7 @@ def run_case(bench, case, results):
     print(f"== {case.name}: {case.meaning}", file=sys.stderr)
     entry = results["cases"][case.name] = {
         "name": case.name, "meaning": case.meaning, "one": case.one}
+    began = time.monotonic()
     try:
         entry["result"] = case.run(bench)
         if "failed" in entry["result"]:
@@ -89,9 +90,11 @@ def run_case(bench, case, results):
         entry["failed"] = str(failure)
         print(f"  failed: {failure}", file=sys.stderr)
         return
+    entry["took_s"] = time.monotonic() - began
     entry["per"] = at(entry["result"], case.message)
     entry["figures"] = [f.measured(entry["result"], results)
                         for f in case.figures]
+    print(f"  measured in {entry['took_s']:.1f} s", file=sys.stderr)
     for f in entry["figures"]:
         met = {None: "", True: ", met", False: ", NOT MET"}[f["met"]]
         share = "" if f["share"] is None else \

@@ -174,7 +174,7 @@ count_users(void)
 	w->users = options.connections;
 	if (mode == &mode_group) {
 		w->users = w->group;
-	} else if (mode == &mode_mixed) {
+	} else if (mode == &mode_mixed || mode == &mode_seed) {
 		w->users += w->group;
 	}
 	w->active = w->users;
