@@ -18,7 +18,24 @@ chat_page_steps(struct db_unit *u, const struct uuid *viewer,
 {
 	store_chat_items_step(u, viewer, chat, 1, 1);
 	store_members_step(u, viewer, chat);
-	store_page_step(u, viewer, chat, INT64_MAX, CHAT_PAGE_MESSAGES);
+	/* One more than is shown: whether there are older ones. */
+	store_page_step(u, viewer, chat, INT64_MAX, CHAT_PAGE_MESSAGES + 1);
+}
+
+static void
+read_messages(struct chat_page *p, const struct db_result *res)
+{
+	size_t rows = db_rows(res, PAGE_MESSAGES);
+	size_t first = rows > CHAT_PAGE_MESSAGES ? rows - CHAT_PAGE_MESSAGES : 0;
+
+	p->has_more = first > 0;
+	p->message_count = rows - first;
+	p->messages = mem_alloc((p->message_count + 1) *
+	    sizeof(*p->messages));
+	for (size_t i = 0; i < p->message_count; i++) {
+		store_message_read(res, PAGE_MESSAGES, first + i,
+		    &p->messages[i]);
+	}
 }
 
 bool
@@ -38,12 +55,7 @@ chat_page_read(struct chat_page *p, const struct uuid *viewer,
 	for (size_t i = 0; i < p->member_count; i++) {
 		store_member_read(res, PAGE_MEMBERS, i, &p->members[i]);
 	}
-	p->message_count = db_rows(res, PAGE_MESSAGES);
-	p->messages = mem_alloc((p->message_count + 1) *
-	    sizeof(*p->messages));
-	for (size_t i = 0; i < p->message_count; i++) {
-		store_message_read(res, PAGE_MESSAGES, i, &p->messages[i]);
-	}
+	read_messages(p, res);
 	return true;
 }
 
@@ -89,7 +101,8 @@ chat_page_put(struct json_out *j, const struct chat_page *p)
 {
 	struct chat_view view = { .item = &p->item, .members = p->members,
 		.online = p->online, .member_count = p->member_count,
-		.messages = p->messages, .message_count = p->message_count };
+		.messages = p->messages, .message_count = p->message_count,
+		.has_more = p->has_more };
 
 	view_chat(j, &view, &p->viewer);
 }

@@ -35,6 +35,7 @@ struct chat_page {
 	size_t member_count;
 	struct message *messages; /* owned */
 	size_t message_count;
+	bool has_more;            /* there are older ones */
 	chat_page_fn *fn;
 	void *arg;
 };

@@ -67,6 +67,20 @@ enum page_step {
 	STEP_LOWEST,
 };
 
+/* How many messages are wanted; one more is loaded, which tells whether there
+ * are older ones: a chat may have lost its beginning (retention). */
+static size_t
+page_limit(const struct request *r)
+{
+	const struct field_value *limit = request_field(r,
+	    FIELD_get_messages_limit);
+
+	if (!limit->present) {
+		return LIMIT_DEFAULT;
+	}
+	return limit->number < LIMIT_MAX ? (size_t)limit->number : LIMIT_MAX;
+}
+
 /* The newest of the rows that together keep within PAGE_BYTES_MAX, oldest first
  * again. True: there are older ones. */
 static bool
@@ -76,10 +90,10 @@ put_newest_rows(struct json_out *j, const struct request *r,
 	size_t at[LIMIT_MAX + 1] = { 0 };
 	struct buf text = BUF_INIT;
 	size_t rows = db_rows(res, STEP_PAGE);
+	size_t limit = page_limit(r);
 	size_t n = 0;
-	int64_t oldest = 1;
 
-	while (n < rows && n < LIMIT_MAX) {
+	while (n < rows && n < limit) {
 		struct message m;
 
 		store_message_read(res, STEP_PAGE, rows - 1 - n, &m);
@@ -87,7 +101,6 @@ put_newest_rows(struct json_out *j, const struct request *r,
 		if (n > 0 && text.len > PAGE_BYTES_MAX) {
 			break;
 		}
-		oldest = m.seq;
 		at[++n] = text.len;
 	}
 	for (size_t i = n; i > 0; i--) {
@@ -95,8 +108,7 @@ put_newest_rows(struct json_out *j, const struct request *r,
 		    at[i] - at[i - 1]);
 	}
 	buf_fini(&text);
-	/* Seqs have no gaps and begin with 1. */
-	return oldest > 1;
+	return n < rows;
 }
 
 static void
@@ -135,14 +147,13 @@ handle_get_messages(struct request *r)
 	    FIELD_get_messages_before_seq);
 	const struct field_value *limit = request_field(r,
 	    FIELD_get_messages_limit);
-	int64_t n = limit->present ? limit->number : LIMIT_DEFAULT;
 	struct db_unit *u;
 
 	if (before->present && before->number < 0) {
 		request_fail(r, ERR_INVALID_FIELD, "before_seq");
 		return;
 	}
-	if (n < 1) {
+	if (limit->present && limit->number < 1) {
 		request_fail(r, ERR_INVALID_FIELD, "limit");
 		return;
 	}
@@ -150,7 +161,7 @@ handle_get_messages(struct request *r)
 	store_extents_step(u, &r->frame->user, chat, 1);
 	store_page_step(u, &r->frame->user, chat,
 	    before->present ? before->number : INT64_MAX,
-	    n < LIMIT_MAX ? n : LIMIT_MAX);
+	    (int64_t)page_limit(r) + 1);
 	store_lowest_step(u, chat, 1);
 	db_submit(u, on_page, r);
 }
@@ -242,15 +253,16 @@ put_frame(struct sync *g, const struct buf *json, uint32_t *count)
 	(*count)++;
 }
 
-/* The chat's rows as far as they fit; returns the last seq that did. */
+/* The chat's rows as far as they fit; returns the last seq that did. With no row
+ * at all nothing newer is stored any more (retention), and all of it is told. */
 static int64_t
 put_rows(struct sync *g, const struct sync_chat *c, struct json_out *j,
     size_t bytes_max)
 {
 	struct buf text = BUF_INIT;
-	int64_t upto = c->after;
+	int64_t upto = c->last_seq;
 	size_t bytes = 0;
-	bool full = false;
+	bool full = false, first = true;
 
 	/* All of its rows are passed, so that the next chat finds its own. */
 	for (; g->row < db_rows(g->res, SYNC_NEWER); g->row++) {
@@ -262,6 +274,10 @@ put_rows(struct sync *g, const struct sync_chat *c, struct json_out *j,
 		}
 		if (full) {
 			continue;
+		}
+		if (first) {
+			first = false;
+			upto = c->after;
 		}
 		buf_reset(&text);
 		bytes += put_message(&text, &m, g->r, &g->marks);

@@ -73,6 +73,7 @@ struct chat_view {
 	size_t member_count;
 	const struct message *messages; /* oldest first */
 	size_t message_count;
+	bool has_more;           /* there are older ones */
 };
 
 /* `online`: the other one of a private chat. */

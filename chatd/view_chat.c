@@ -107,9 +107,7 @@ view_chat(struct json_out *j, const struct chat_view *c,
 	json_arr_end(j);
 	json_key_int(j, "unread_messages", chat_item_unread(item));
 	json_key_int(j, "last_seq", item->last_seq);
-	/* Seqs have no gaps and begin with 1. */
-	json_key_bool(j, "has_more", c->message_count > 0 &&
-	    c->messages[0].seq > 1);
+	json_key_bool(j, "has_more", c->has_more);
 	json_obj_end(j);
 }
 

@@ -35,6 +35,9 @@ function takeChat(store, chat) {
   const timeline = store.timeline(chat.id);
   takeMessages(timeline, chat);
   timeline.end = Math.max(timeline.end, chat.last_seq);
+  if (!chat.has_more) {
+    timeline.noteBegin(chat.messages, chat.last_seq + 1);
+  }
   timeline.raiseEarlier();
   const { messages, ...details } = chat;
   store.details.set(chat.id, details);

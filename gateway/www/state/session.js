@@ -221,7 +221,12 @@ export class Session {
     }
     this.#loading.add(key);
     try {
-      await this.client.ask('get_messages', { chat_id: chatId, limit: PAGE, ...fields });
+      const page = await this.client.ask('get_messages',
+        { chat_id: chatId, limit: PAGE, ...fields });
+      if (!page.has_more) {
+        this.store.timeline(chatId).noteBegin(page.messages, fields.before_seq);
+        this.store.touch('messages');
+      }
     } catch {
       // Scrolling on asks again.
     } finally {

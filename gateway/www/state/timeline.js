@@ -2,8 +2,8 @@
  * The messages of one chat that are in memory: a stretch of the whole, in the
  * order of `seq`, never more than LIMIT of them however long the chat is.
  *
- *     1 ............ [first ======== last] ............ end
- *                     what is here                      newest known
+ *     begin ........ [first ======== last] ............ end
+ *     oldest there is     what is here                  newest known
  *
  * Reading back shifts the stretch towards 1, reading on towards the end; a new
  * message joins it only while it reaches the end. A message that a fault delayed
@@ -27,6 +27,7 @@ export function raise(message, state) {
 
 export class Timeline {
   messages = [];
+  begin = 1; // no older seq is there: old messages may have been removed
   end = 0; // the newest seq known
   loaded = false;
 
@@ -39,7 +40,15 @@ export class Timeline {
   }
 
   get hasOlder() {
-    return this.first > 1;
+    return this.first > this.begin;
+  }
+
+  /* A page below `seq` was the last one: what it held, or nothing. */
+  noteBegin(page, seq) {
+    const first = page[0]?.seq ?? seq;
+    if (first !== undefined) {
+      this.begin = Math.max(this.begin, first);
+    }
   }
 
   get atEnd() {

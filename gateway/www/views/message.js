@@ -19,6 +19,18 @@ const FAILURES = {
   unauthorized: 'You may not write here.',
 };
 
+/* Its writer's account was erased: the message keeps its place alone. */
+function erased() {
+  return el('div', { class: 'content erased' }, 'This message was erased.');
+}
+
+function body(session, item) {
+  if (item.deleted_at) {
+    return erased();
+  }
+  return item.format === 'text' ? text(item.content) : attachment(session, item);
+}
+
 function text(content) {
   return el('div', { class: `content${isEmojiOnly(content) ? ' emoji' : ''}`, dir: 'auto' },
     ...linked(content));
@@ -41,7 +53,7 @@ export function makeMessage(session, item, inGroup) {
   const bubble = el('div', { class: 'bubble' },
     own || !inGroup ? null
       : el('span', { class: `sender ink-${toneOf(item.user_id)}` }, item.sender_name),
-    item.format === 'text' ? text(item.content) : attachment(session, item),
+    body(session, item),
     el('span', { class: 'meta' },
       el('time', { datetime: item.time, title: fullTime(item.time) }, clock(item.time)),
       own ? el('span', { class: 'mark' }) : null));
