@@ -490,6 +490,9 @@ rpc_call(struct rpc_client *c, const struct rpc_request *req, rpc_reply_fn *fn,
 	list_init(&call->link);
 	list_init(&call->by_deadline);
 	calls_add(c, call);
+	log_debug("called", "service=%s type=%s req=%016llx", c->service,
+	    row != NULL ? row->name : "unknown",
+	    (unsigned long long)req->trace);
 	if (c->pending > c->conf.pending_max) {
 		metric_inc(c->m_refused);
 		call->place = CALL_REFUSED;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "common/rpc_int.h"
@@ -89,6 +90,8 @@ call_finish(struct rpc_client *c, struct call *call, enum err status,
 
 	metric_observe_us(c->m_latency, clock_mono_us() - call->started_us);
 	if (reply == NULL) {
+		log_debug("call_failed", "service=%s req=%016llx", c->service,
+		    (unsigned long long)call->req.trace);
 		metric_inc(c->m_failed);
 	}
 	calls_remove(c, call);

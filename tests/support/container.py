@@ -80,7 +80,9 @@ class Container:
 
     def sh(self, script):
         status, output = self.attempt(script)
-        assert status == 0, f"{script}\n{output[-4000:]}"
+        if status != 0:
+            _, log = self.attempt("journalctl -o cat -n 30 || true")
+            raise AssertionError(f"{script}\n{output[-4000:]}\n{log}")
         return output
 
     def eventually(self, script, seconds=30):
