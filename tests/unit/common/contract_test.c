@@ -45,6 +45,11 @@ test_rows(void **state UNUSED)
 			assert_null(named);
 			assert_null(row->fields);
 			break;
+		case ROW_ADMIN:
+			assert_in_range(row->kind, 3000, 3999);
+			assert_null(named);
+			assert_non_null(row->fields);
+			break;
 		}
 	}
 	assert_true(count > 15);
