@@ -94,6 +94,9 @@ void db_put_i32s(struct db_unit *u, const int32_t *v, size_t n);
 void db_put_i16s(struct db_unit *u, const int16_t *v, size_t n);
 void db_put_times(struct db_unit *u, const int64_t *unix_ms, size_t n);
 void db_put_texts(struct db_unit *u, const struct text *t, size_t n);
+/* bytea, each of `len` bytes, one behind the other. */
+void db_put_hashes(struct db_unit *u, const uint8_t *hashes, size_t len,
+    size_t n);
 /* Takes the unit. `done` comes once, never from within db_submit unless the
  * database is closed: let it be the caller's last act. The result is borrowed
  * for the call; db_result_ref keeps it. */

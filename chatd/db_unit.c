@@ -15,6 +15,7 @@
 
 /* Type numbers of the arrays' elements, fixed in PostgreSQL's catalog. */
 enum pg_type {
+	PG_BYTEA = 17,
 	PG_INT8 = 20,
 	PG_INT4 = 23,
 	PG_INT2 = 21,
@@ -245,6 +246,18 @@ db_put_texts(struct db_unit *u, const struct text *t, size_t n)
 		}
 		buf_put_u32(&u->bytes, (uint32_t)t[i].len);
 		buf_put(&u->bytes, t[i].p, t[i].len);
+	}
+	put_end(u, p);
+}
+
+void
+db_put_hashes(struct db_unit *u, const uint8_t *hashes, size_t len, size_t n)
+{
+	struct db_param *p = put_array(u, PG_BYTEA, n);
+
+	for (size_t i = 0; i < n; i++) {
+		buf_put_u32(&u->bytes, (uint32_t)len);
+		buf_put(&u->bytes, hashes + i * len, len);
 	}
 	put_end(u, p);
 }

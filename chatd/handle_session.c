@@ -1,18 +1,17 @@
 /*
- * Tokens and sessions: check_token, check_held_tokens, logout, user_info.
+ * Tokens and sessions: check_token, check_held_tokens, logout.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "chatd/events.h"
 #include "chatd/handlers.h"
-#include "chatd/presence.h"
+#include "chatd/openings.h"
 #include "chatd/service.h"
 #include "chatd/settings.h"
-#include "chatd/store_chats.h"
 #include "chatd/store_tokens.h"
-#include "chatd/view.h"
 #include "common/calls.h"
 #include "common/mem.h"
 
@@ -21,16 +20,14 @@
 /* ---- check_token --------------------------------------------------------- */
 
 static void
-on_token(void *arg, struct db_result *res)
+answer_token(struct request *r, const struct db_result *res, size_t place,
+    size_t *row)
 {
-	struct request *r = arg;
-	struct rpc_out out = { .status = request_db_err(res) };
+	struct rpc_out out = { .status = ERR_OK };
 	int64_t expires_at = 0;
 
-	if (out.status == ERR_OK) {
-		out.status = store_token_check_read(res, 0, &out.token,
-		    &out.user, &expires_at);
-	}
+	out.status = store_token_check_read(res, 0, place, row,
+	    &out.token, &out.user, &expires_at);
 	if (out.status != ERR_OK) {
 		request_fail(r, out.status, NULL);
 		return;
@@ -39,21 +36,46 @@ on_token(void *arg, struct db_result *res)
 	request_answer_out(r, &out);
 }
 
+static void
+answer_tokens(struct request *const *r, size_t n, struct db_result *res)
+{
+	size_t row = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		answer_token(r[i], res, i, &row);
+	}
+}
+
+static void
+ask_tokens(struct db_unit *u, struct request *const *r, size_t n)
+{
+	uint8_t hashes[GATHER_MAX][TOKEN_HASH_LEN];
+
+	for (size_t i = 0; i < n; i++) {
+		memcpy(hashes[i], r[i]->frame->body, TOKEN_HASH_LEN);
+	}
+	store_tokens_check_step(u, hashes, n);
+	if (settings.logout_grace > 0) {
+		store_tokens_revive_step(u, hashes, n);
+	}
+}
+
+const struct gather_conf openings_tokens = {
+	.label = "check_token",
+	.batch_max = GATHER_MAX,
+	.batches_max = 2,
+	.ask = ask_tokens,
+	.answer = answer_tokens,
+};
+
 void
 handle_check_token(struct request *r)
 {
-	struct db_unit *u;
-
 	if (r->frame->body_len != TOKEN_HASH_LEN) {
 		request_fail(r, ERR_PROTOCOL, NULL);
 		return;
 	}
-	u = db_unit_new(r->svc->db, 0, r->in->deadline_ms);
-	store_token_check_step(u, r->frame->body);
-	if (settings.logout_grace > 0) {
-		store_token_revive_step(u, r->frame->body);
-	}
-	db_submit(u, on_token, r);
+	gather_add(r->svc->token_checks, r);
 }
 
 /* ---- check_held_tokens --------------------------------------------------- */
@@ -139,114 +161,4 @@ handle_logout(struct request *r)
 	store_token_end_step(u, &r->frame->token, &r->frame->user,
 	    settings.logout_grace);
 	db_submit(u, on_ended, r);
-}
-
-/* ---- user_info ----------------------------------------------------------- */
-
-enum user_info_step {
-	STEP_USER,
-	STEP_CHATS,
-};
-
-struct user_info {
-	struct request *r;       /* owned until answered */
-	struct db_result *res;   /* owned */
-	struct session_user user;
-	struct chat_item *items; /* owned */
-	size_t count;
-};
-
-static void
-put_user_info(struct user_info *g, const bool *online, struct buf *b)
-{
-	struct json_out j;
-
-	json_out_init(&j, b);
-	json_obj(&j);
-	json_key_str(&j, "type", "user_info");
-	json_key(&j, "user");
-	view_own_user(&j, &g->user);
-	json_key_arr(&j, "last_chats");
-	for (size_t i = 0; i < g->count; i++) {
-		view_chat_item(&j, &g->items[i], &g->user.person.id,
-		    online[i]);
-	}
-	json_arr_end(&j);
-	json_obj_end(&j);
-}
-
-static void
-on_statuses(void *arg, const bool *online)
-{
-	struct user_info *g = arg;
-	struct buf json = BUF_INIT;
-	struct buf *body = &g->r->body;
-
-	put_user_info(g, online, &json);
-	buf_put_u32(body, (uint32_t)g->count);
-	for (size_t i = 0; i < g->count; i++) {
-		struct chat_mark mark = { .chat = g->items[i].id,
-			.last_seq = (uint64_t)g->items[i].last_seq,
-			.delivered_seq = (uint64_t)g->items[i].delivered_seq,
-			.version = g->items[i].version };
-
-		put_chat_mark(body, &mark);
-	}
-	buf_put_blob(body, json.data, json.len);
-	buf_fini(&json);
-	request_answer(g->r);
-	db_result_unref(&g->res);
-	free(g->items);
-	free(g);
-}
-
-/* One id for each chat: the other one's; oneself for groups, whose status is
- * not shown. */
-static void
-ask_statuses(struct user_info *g)
-{
-	struct uuid *ids = mem_alloc((g->count + 1) * sizeof(*ids));
-
-	for (size_t i = 0; i < g->count; i++) {
-		ids[i] = g->items[i].kind == CHAT_GROUP ?
-		    g->user.person.id : g->items[i].other.id;
-	}
-	presence_ask(g->r->svc->presence, ids, g->count, on_statuses, g);
-	free(ids);
-}
-
-static void
-on_snapshot(void *arg, struct db_result *res)
-{
-	struct user_info *g = arg;
-	enum err err = request_db_err(res);
-
-	if (err == ERR_OK) {
-		err = store_session_user_read(res, STEP_USER, &g->user);
-	}
-	if (err != ERR_OK) {
-		request_fail(g->r, err, NULL);
-		free(g);
-		return;
-	}
-	g->res = db_result_ref(res);
-	g->count = db_rows(res, STEP_CHATS);
-	g->items = mem_alloc((g->count + 1) * sizeof(*g->items));
-	for (size_t i = 0; i < g->count; i++) {
-		store_chat_item_read(res, STEP_CHATS, i, &g->items[i]);
-	}
-	ask_statuses(g);
-}
-
-void
-handle_user_info(struct request *r)
-{
-	struct user_info *g = mem_zalloc(sizeof(*g));
-	struct db_unit *u;
-
-	g->r = r;
-	u = db_unit_new(r->svc->db, DB_SNAPSHOT, r->in->deadline_ms);
-	store_session_user_step(u, &r->frame->token, &r->frame->user);
-	store_chat_items_step(u, &r->frame->user, NULL, 0, STORE_CHATS_MAX);
-	db_submit(u, on_snapshot, g);
 }

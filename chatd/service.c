@@ -16,6 +16,7 @@
 #include "chatd/login_guard.h"
 #include "chatd/media_url.h"
 #include "chatd/migrate.h"
+#include "chatd/openings.h"
 #include "chatd/password.h"
 #include "chatd/presence.h"
 #include "chatd/receipts.h"
@@ -186,6 +187,8 @@ service_init(uv_loop_t *loop)
 	}
 	svc.login_guard = login_guard_new();
 	svc.search_copy = search_copy_new(&svc);
+	svc.token_checks = gather_new(&svc, &openings_tokens);
+	svc.user_infos = gather_new(&svc, &openings_user_infos);
 	svc.writer = writer_new(&svc);
 	svc.receipts = receipts_new(&svc);
 	svc.groups = groups_new(&svc);
@@ -226,6 +229,8 @@ service_fini(void)
 {
 	timer_close(&drain_timer);
 	timer_close(&purge_timer);
+	gather_close(svc.token_checks);
+	gather_close(svc.user_infos);
 	writer_close(svc.writer);
 	receipts_close(svc.receipts);
 	if (svc.groups != NULL) {
@@ -247,6 +252,8 @@ service_fini(void)
 	groups_free(&svc.groups);
 	receipts_free(&svc.receipts);
 	writer_free(&svc.writer);
+	gather_free(&svc.user_infos);
+	gather_free(&svc.token_checks);
 	search_copy_free(&svc.search_copy);
 	login_guard_free(&svc.login_guard);
 	passwords_free(&svc.passwords);

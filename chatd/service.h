@@ -22,6 +22,8 @@ struct service {
 	struct presence *presence;
 	struct passwords *passwords;
 	struct login_guard *login_guard;
+	struct gather *token_checks;   /* see openings.h */
+	struct gather *user_infos;
 	struct writer *writer;
 	struct receipts *receipts;
 	struct groups *groups;

@@ -12,26 +12,30 @@
 #include "common/mem.h"
 
 void
-store_session_user_step(struct db_unit *u, const struct uuid *token,
-    const struct uuid *user)
+store_session_users_step(struct db_unit *u, const struct uuid *tokens,
+    const struct uuid *users, size_t n)
 {
-	db_step(u, SQL_session_user);
-	db_put_uuid(u, token);
-	db_put_uuid(u, user);
+	db_step(u, SQL_session_users);
+	db_put_uuids(u, tokens, n);
+	db_put_uuids(u, users, n);
 }
 
 enum err
-store_session_user_read(const struct db_result *r, unsigned step,
-    struct session_user *s)
+store_session_user_read(const struct db_result *r, unsigned step, size_t place,
+    size_t *at, struct session_user *s)
 {
 	struct db_row row;
 	bool expired;
 
-	if (db_rows(r, step) == 0) {
+	if (*at == db_rows(r, step)) {
 		return ERR_TOKEN_UNKNOWN;
 	}
+	row = db_row(r, step, *at);
+	if ((size_t)db_get_int(&row) != place + 1) {
+		return ERR_TOKEN_UNKNOWN;
+	}
+	++*at;
 	memset(s, 0, sizeof(*s));
-	row = db_row(r, step, 0);
 	s->person.id = db_get_uuid(&row);
 	s->person.username = db_get_text(&row);
 	s->person.name = db_get_text(&row);
@@ -60,13 +64,31 @@ store_chat_items_step(struct db_unit *u, const struct uuid *viewer,
     const struct uuid *chats, size_t n, int64_t limit)
 {
 	db_step(u, SQL_chat_items);
-	db_put_uuid(u, viewer);
+	db_put_uuids(u, viewer, 1);
 	if (chats == NULL) {
 		db_put_null(u);
 	} else {
 		db_put_uuids(u, chats, n);
 	}
 	db_put_i64(u, limit);
+}
+
+void
+store_chat_lists_step(struct db_unit *u, const struct uuid *viewers, size_t n,
+    int64_t limit)
+{
+	db_step(u, SQL_chat_items);
+	db_put_uuids(u, viewers, n);
+	db_put_null(u);
+	db_put_i64(u, limit);
+}
+
+size_t
+store_chat_item_viewer(const struct db_result *r, unsigned step, size_t i)
+{
+	struct db_row row = db_row(r, step, i);
+
+	return (size_t)db_get_int(&row) - 1;
 }
 
 static void
@@ -100,6 +122,7 @@ store_chat_item_read(const struct db_result *r, unsigned step, size_t i,
 	struct db_row row = db_row(r, step, i);
 
 	memset(c, 0, sizeof(*c));
+	db_skip(&row, 1); /* whose */
 	c->id = db_get_uuid(&row);
 	c->kind = (enum chat_kind)db_get_int(&row);
 	c->name = db_get_text(&row);

@@ -22,11 +22,12 @@ struct session_user {
 	int64_t expires_at;
 };
 
-void store_session_user_step(struct db_unit *u, const struct uuid *token,
-    const struct uuid *user);
-/* ERR_TOKEN_UNKNOWN (also: ended) or ERR_TOKEN_EXPIRED. */
+void store_session_users_step(struct db_unit *u, const struct uuid *tokens,
+    const struct uuid *users, size_t n);
+/* Of the session at `place`; *at is the next row, 0 before the first session.
+ * ERR_TOKEN_UNKNOWN (also: ended) or ERR_TOKEN_EXPIRED. */
 MUST_CHECK enum err store_session_user_read(const struct db_result *r,
-    unsigned step, struct session_user *s_r);
+    unsigned step, size_t place, size_t *at, struct session_user *s_r);
 
 /* The transaction's first step wherever members or messages of chats change. */
 void store_chats_lock_step(struct db_unit *u, const struct uuid *chats,
@@ -35,6 +36,12 @@ void store_chats_lock_step(struct db_unit *u, const struct uuid *chats,
 /* All chats of the user (`chats` NULL), or those of the list. */
 void store_chat_items_step(struct db_unit *u, const struct uuid *viewer,
     const struct uuid *chats, size_t n, int64_t limit);
+/* All chats of each of these viewers, one viewer's behind the other's. */
+void store_chat_lists_step(struct db_unit *u, const struct uuid *viewers,
+    size_t n, int64_t limit);
+/* The place of the viewer in whose list the row is. */
+size_t store_chat_item_viewer(const struct db_result *r, unsigned step,
+    size_t row);
 void store_chat_item_read(const struct db_result *r, unsigned step, size_t row,
     struct chat_item *item_r);
 

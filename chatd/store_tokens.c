@@ -53,23 +53,29 @@ store_token_granted(const struct db_result *r, unsigned step)
 }
 
 void
-store_token_check_step(struct db_unit *u, const uint8_t hash[TOKEN_HASH_LEN])
+store_tokens_check_step(struct db_unit *u,
+    const uint8_t (*hashes)[TOKEN_HASH_LEN], size_t n)
 {
-	db_step(u, SQL_token_check);
-	db_put_bytes(u, hash, TOKEN_HASH_LEN);
+	db_step(u, SQL_tokens_check);
+	db_put_hashes(u, hashes[0], TOKEN_HASH_LEN, n);
 }
 
 enum err
-store_token_check_read(const struct db_result *r, unsigned step,
-    struct uuid *id_r, struct uuid *user_r, int64_t *expires_at_r)
+store_token_check_read(const struct db_result *r, unsigned step, size_t place,
+    size_t *at, struct uuid *id_r, struct uuid *user_r,
+    int64_t *expires_at_r)
 {
 	struct db_row row;
 	bool expired;
 
-	if (db_rows(r, step) == 0) {
+	if (*at == db_rows(r, step)) {
 		return ERR_TOKEN_UNKNOWN;
 	}
-	row = db_row(r, step, 0);
+	row = db_row(r, step, *at);
+	if ((size_t)db_get_int(&row) != place + 1) {
+		return ERR_TOKEN_UNKNOWN;
+	}
+	++*at;
 	*id_r = db_get_uuid(&row);
 	*user_r = db_get_uuid(&row);
 	*expires_at_r = db_get_time(&row);
@@ -81,10 +87,11 @@ store_token_check_read(const struct db_result *r, unsigned step,
 }
 
 void
-store_token_revive_step(struct db_unit *u, const uint8_t hash[TOKEN_HASH_LEN])
+store_tokens_revive_step(struct db_unit *u,
+    const uint8_t (*hashes)[TOKEN_HASH_LEN], size_t n)
 {
-	db_step(u, SQL_token_revive);
-	db_put_bytes(u, hash, TOKEN_HASH_LEN);
+	db_step(u, SQL_tokens_revive);
+	db_put_hashes(u, hashes[0], TOKEN_HASH_LEN, n);
 }
 
 void

@@ -28,14 +28,15 @@ void store_token_insert_step(struct db_unit *u, const struct token *t,
 void store_token_grant_step(struct db_unit *u, const struct token *t,
     const struct uuid *user, int64_t ttl_ms, struct text verified);
 MUST_CHECK bool store_token_granted(const struct db_result *r, unsigned step);
-void store_token_check_step(struct db_unit *u,
-    const uint8_t hash[TOKEN_HASH_LEN]);
-/* ERR_TOKEN_UNKNOWN (also: ended) or ERR_TOKEN_EXPIRED. */
+void store_tokens_check_step(struct db_unit *u,
+    const uint8_t (*hashes)[TOKEN_HASH_LEN], size_t n);
+/* Of the hash at `place`; *at is the next row, 0 before the first hash.
+ * ERR_TOKEN_UNKNOWN (also: ended) or ERR_TOKEN_EXPIRED. */
 MUST_CHECK enum err store_token_check_read(const struct db_result *r,
-    unsigned step, struct uuid *id_r, struct uuid *user_r,
-    int64_t *expires_at_r);
-void store_token_revive_step(struct db_unit *u,
-    const uint8_t hash[TOKEN_HASH_LEN]);
+    unsigned step, size_t place, size_t *at, struct uuid *id_r,
+    struct uuid *user_r, int64_t *expires_at_r);
+void store_tokens_revive_step(struct db_unit *u,
+    const uint8_t (*hashes)[TOKEN_HASH_LEN], size_t n);
 void store_tokens_held_step(struct db_unit *u, const struct uuid *ids,
     size_t n);
 /* -1: it is no more. */

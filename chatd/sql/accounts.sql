@@ -46,16 +46,19 @@ WITH account AS MATERIALIZED (
 SELECT EXISTS (SELECT FROM fresh)
 	OR EXISTS (SELECT FROM tokens WHERE id = $1::uuid)
 
--- name: token_check
-SELECT id, user_id, expires_at,
-       expires_at <= now() AS expired,
-       coalesce(ended_at <= now(), false) AS ended
-FROM tokens WHERE hash = $1::bytea
+-- name: tokens_check
+-- The tokens with the hashes $1, each with its place among them.
+SELECT i.ord, t.id, t.user_id, t.expires_at,
+       t.expires_at <= now() AS expired,
+       coalesce(t.ended_at <= now(), false) AS ended
+FROM unnest($1::bytea[]) WITH ORDINALITY AS i (hash, ord)
+JOIN tokens t ON t.hash = i.hash
+ORDER BY i.ord
 
--- name: token_revive
--- A token within its grace after logout that is used again lives on.
+-- name: tokens_revive
+-- Tokens within their grace after logout that are used again live on.
 UPDATE tokens SET ended_at = NULL
-WHERE hash = $1::bytea AND ended_at > now() AND expires_at > now()
+WHERE hash = ANY ($1::bytea[]) AND ended_at > now() AND expires_at > now()
 
 -- name: tokens_held
 -- One row for each of $1, in order; null where the token is no more.

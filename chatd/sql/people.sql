@@ -1,12 +1,17 @@
 -- People as others see them, and presence.
 
--- name: session_user
--- The user of a session, if its token ($1) still holds.
-SELECT u.id, u.username, u.name, u.email, u.avatar_url, u.last_seen_at,
+-- name: session_users
+-- The users of sessions whose tokens ($1, of the users $2) still hold, each with
+-- its place among them.
+SELECT i.ord, u.id, u.username, u.name, u.email, u.avatar_url, u.last_seen_at,
        t.expires_at, t.expires_at <= now() AS expired,
        coalesce(t.ended_at <= now(), false) AS ended
-FROM tokens t JOIN users u ON u.id = t.user_id
-WHERE t.id = $1::uuid AND t.user_id = $2::uuid
+FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY
+	AS i (token_id, user_id, ord)
+JOIN tokens t ON t.id = i.token_id
+JOIN users u ON u.id = t.user_id
+WHERE t.user_id = i.user_id
+ORDER BY i.ord
 
 -- name: person
 -- $1 the viewer, $2 the person, $3 the key of their private chat

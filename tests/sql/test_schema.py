@@ -80,7 +80,7 @@ def test_the_runtime_role_may_not_change_the_schema(world):
 HOT = {"messages_insert", "messages_recipients",
        "messages_nicknames", "receipts_apply", "receipts_announce",
        "chats_lock", "chat_items", "chat_page", "chat_members",
-       "token_check", "session_user", "chat_read_apply", "presence_apply",
+       "tokens_check", "session_users", "chat_read_apply", "presence_apply",
        "history_chats", "history_newer", "typing_members",
        "catch_up_messages", "catch_up_changes", "catch_up_members",
        "groups_purge"}
