@@ -40,9 +40,9 @@ runuser -u postgres -- psql -q -c "ALTER ROLE parley_owner PASSWORD 'one'" \
     -c "ALTER ROLE parley_chatd PASSWORD 'two'"
 install -d -m 700 /etc/credstore
 umask 077
-echo host=/run/postgresql dbname=parley user=parley_owner password=one \
+echo host=127.0.0.1 dbname=parley user=parley_owner password=one \
     >/etc/credstore/parley.migrate_url
-echo host=/run/postgresql dbname=parley user=parley_chatd password=two \
+echo host=127.0.0.1 dbname=parley user=parley_chatd password=two \
     >/etc/credstore/parley.database_url
 systemctl start parley-migrate
 printf 'PARLEY_LISTEN=127.0.0.1:8081\\nPARLEY_ADMIN_LISTEN=127.0.0.1:9101\\n' \
@@ -199,7 +199,8 @@ def account(machine, name):
     """A new person's token."""
     answer = machine.sh(f"""curl -sf localhost:8080/api/register -H \
         'Content-Type: application/json' -d '{{"username": "{name}", \
-        "password": "a good password", "name": "Ann"}}'""")
+        "password": "a good password", "name": "Ann", \
+        "email": "{name}@example.org"}}'""")
     return json.loads(answer)["token"]
 
 
