@@ -21,7 +21,9 @@
 #                  number of runs, or PARLEY_FUZZ_SECONDS for each target
 #       thread     contract and system with the thread sanitizer
 #       bench      the standard set of load tests; nothing else should run meanwhile
-#       all        all of these but bench
+#       package    the Debian packages, made and tried in containers of a fresh
+#                  Debian 12 and 13 (PARLEY_PACKAGE_SUITES); root, some minutes
+#       all        all of these but bench and package
 #   Default: unit sql conformance contract system chaos-short browser fuzz
 #   sanitize.
 #
@@ -290,6 +292,11 @@ mode_thread() {
 	unset TSAN_OPTIONS
 }
 
+mode_package() {
+	say "building packages"
+	run_pytest dev 1 package=package
+}
+
 mode_bench() {
 	local passed=1
 	say bench
@@ -302,7 +309,8 @@ main() {
 	for mode in "$@"; do
 		case $mode in
 		unit | sql | conformance | contract | system | chaos-short | \
-			chaos | browser | fuzz | sanitize | thread | bench)
+			chaos | browser | fuzz | sanitize | thread | package | \
+			bench)
 			modes+=("$mode")
 			;;
 		all)
@@ -324,6 +332,7 @@ main() {
 			fuzz sanitize)
 	[[ " ${modes[*]} " != *" browser "* ]] || groups+=' browser'
 	[[ " ${modes[*]} " != *" fuzz "* ]] || groups+=' fuzz'
+	[[ " ${modes[*]} " != *" package "* ]] || groups+=' package'
 	[[ " ${modes[*]} " != *" bench "* ]] || groups+=' bench'
 	mkdir -p "$RESULTS"
 	export PYTEST_DEBUG_TEMPROOT=$RESULTS # nothing of ours lies elsewhere
