@@ -1,0 +1,5 @@
+CREATE ROLE parley_owner LOGIN PASSWORD 'try';
+CREATE ROLE parley_chatd LOGIN PASSWORD 'try';
+CREATE DATABASE parley OWNER parley_owner;
+REVOKE ALL ON DATABASE parley FROM PUBLIC;
+GRANT CONNECT ON DATABASE parley TO parley_chatd;
