@@ -96,6 +96,21 @@ pg_init() {
 	rm -f "$dir/password"
 }
 
+# What an operator sets as well (docs/operations.md, "Tuning the stores"): sets
+# PG_TUNING. An eighth of the memory, 128 MB to 2 GB, is PostgreSQL's own; durability
+# stays as it is by default. Not every PostgreSQL is built with lz4.
+pg_tuning() {
+	local own compression
+	own=$(awk '$1 == "MemTotal:" { print int($2 / 8192) }' /proc/meminfo)
+	own=$((own < 128 ? 128 : own > 2048 ? 2048 : own))
+	compression=$(${PG_AS[@]+"${PG_AS[@]}"} "$(pg_bin)/postgres" \
+		-C wal_compression -D "$RUN/postgres/data" \
+		-c wal_compression=lz4 2>/dev/null) || compression=on
+	PG_TUNING=(-c "shared_buffers=${own}MB"
+		-c "wal_compression=$compression"
+		-c max_wal_size=4GB -c checkpoint_timeout=15min)
+}
+
 pg_answers() {
 	"$(pg_bin)/pg_isready" -q -h "$PG_HOST" -p "$PG_PORT"
 }
@@ -143,8 +158,10 @@ start_postgres() {
 			}
 			listen=127.0.0.1 sockets=
 		fi
+		pg_tuning
 		launch postgres "$RUN/postgres" ${PG_AS[@]+"${PG_AS[@]}"} \
 			"$(pg_bin)/postgres" -D "$RUN/postgres/data" \
+			"${PG_TUNING[@]}" \
 			-c "listen_addresses=$listen" -c "port=$PG_PORT" \
 			-c "unix_socket_directories=${sockets:+\"$sockets\"}" \
 			-c log_parameter_max_length=0 \
