@@ -29,6 +29,17 @@ view_sender_name(struct json_out *j, const struct message *m)
 	    name.len);
 }
 
+/* An erased message holds its place alone (chatd/sql/admin.sql); what is shown is
+ * for clients that do not look at deleted_at. */
+static struct text
+shown_content(const struct message *m)
+{
+	static const char erased[] = "Message deleted";
+
+	return m->content.len > 0 ? m->content :
+	    (struct text){ erased, sizeof(erased) - 1 };
+}
+
 static const char *
 type_for(const struct message *m, const struct uuid *viewer)
 {
@@ -41,7 +52,7 @@ put_message(struct json_out *j, const struct message *m,
     const struct uuid *viewer, enum message_state state)
 {
 	json_key_uuid(j, "id", &m->id);
-	view_text(j, "content", m->content);
+	view_text(j, "content", shown_content(m));
 	json_key_uuid(j, "user_id", &m->sender_id);
 	json_key_uuid(j, "chat_id", &m->chat_id);
 	json_key_str(j, "state", state_name(state));
@@ -93,11 +104,13 @@ void
 view_last_message(struct json_out *j, const struct message *m,
     const struct uuid *viewer, enum message_state state)
 {
+	struct text content = shown_content(m);
+
 	json_obj(j);
 	json_key_uuid(j, "id", &m->id);
 	json_key_str(j, "type", type_for(m, viewer));
-	json_key_strn(j, "content", m->content.p, utf8_prefix(m->content.p,
-	    m->content.len, VIEW_LAST_CONTENT_MAX));
+	json_key_strn(j, "content", content.p, utf8_prefix(content.p,
+	    content.len, VIEW_LAST_CONTENT_MAX));
 	json_key_str(j, "state", state_name(state));
 	json_key_time(j, "time", m->created_at);
 	view_sender_name(j, m);

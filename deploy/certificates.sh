@@ -10,6 +10,9 @@
 #       makes DIR/NAME.crt and DIR/NAME.key, for a process of this kind that is
 #       reached by these host names or addresses. Others take the word of such a
 #       process for what this kind may say, and nothing else.
+#   deploy/certificates.sh DIR parleyctl NAME
+#       the same for an operator's parleyctl: whoever has it may reset passwords
+#       and erase accounts.
 #   deploy/certificates.sh DIR server NAME HOST...
 #       the same for PostgreSQL, Redis, or the gateways' own port; no role.
 #   deploy/certificates.sh DIR client NAME
@@ -120,8 +123,9 @@ main() {
 		names+=("$(alternative "$host")")
 	done
 	case $kind in
-	gateway | chatd | presenced)
+	gateway | chatd | presenced | parleyctl)
 		[ ${#names[@]} -gt 0 ] || [ "$kind" = gateway ] ||
+			[ "$kind" = parleyctl ] ||
 			die "a $kind is called: name its hosts"
 		make_certificate "$name" serverAuth,clientAuth \
 			"URI:parley:$kind" ${names[@]+"${names[@]}"}

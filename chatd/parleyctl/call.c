@@ -29,14 +29,14 @@ static struct {
 	enum err status;
 	char *text;                /* owned */
 	size_t len;
-} lk;
+} links;
 
 /* ---- the links ------------------------------------------------------------- */
 
 static void
 on_change(void *arg UNUSED, bool any_up)
 {
-	lk.up_once = lk.up_once || any_up;
+	links.up_once = links.up_once || any_up;
 }
 
 static enum ctl_exit
@@ -55,28 +55,28 @@ link_open(void)
 	};
 	char why[TLS_WHY_LEN];
 
-	if (lk.open) {
+	if (links.open) {
 		return CTL_OK;
 	}
 	if (!rpc_links_check("parleyctl", list, why)) {
 		return ctl_fail(CTL_USAGE, "%s", why);
 	}
-	uv_loop_init(&lk.loop);
-	lk.open = true;
-	lk.client = rpc_client_new(&lk.loop, &conf);
-	return lk.client != NULL ? CTL_OK : CTL_USAGE;
+	uv_loop_init(&links.loop);
+	links.open = true;
+	links.client = rpc_client_new(&links.loop, &conf);
+	return links.client != NULL ? CTL_OK : CTL_USAGE;
 }
 
 void
 call_end(void)
 {
-	if (!lk.open) {
+	if (!links.open) {
 		return;
 	}
-	rpc_client_free(&lk.client);
-	uv_run(&lk.loop, UV_RUN_DEFAULT);
-	uv_loop_close(&lk.loop);
-	lk.open = false;
+	rpc_client_free(&links.client);
+	uv_run(&links.loop, UV_RUN_DEFAULT);
+	uv_loop_close(&links.loop);
+	links.open = false;
 	rpc_end();
 }
 
@@ -101,10 +101,16 @@ may_not_connect(void)
 static enum ctl_exit
 fail_unreached(void)
 {
-	if (!lk.up_once && may_not_connect()) {
+	if (!links.up_once && may_not_connect()) {
 		return ctl_fail(CTL_FORBIDDEN, "not permitted to connect to "
 		    "chatd at %s: run it as root or as chatd's own account",
 		    ctl_settings.chatd);
+	}
+	if (links.up_once) {
+		return ctl_fail(CTL_UNAVAILABLE, "chatd did not answer within "
+		    "%lld ms: it may have been done nevertheless; look, and "
+		    "try again (parleyctl status)",
+		    (long long)ctl_settings.timeout);
 	}
 	return ctl_fail(CTL_UNAVAILABLE, "no chatd answers at %s within %lld "
 	    "ms: is it running (parleyctl status), is the setting chatd "
@@ -178,13 +184,13 @@ call_begin_by(struct call *c)
 static void
 on_reply(void *arg UNUSED, enum err status, const struct frame *reply)
 {
-	lk.done = true;
-	lk.reached = reply != NULL;
-	lk.status = status;
+	links.done = true;
+	links.reached = reply != NULL;
+	links.status = status;
 	if (reply != NULL) {
-		lk.text = mem_strndup((const char *)reply->body,
+		links.text = mem_strndup((const char *)reply->body,
 		    reply->body_len);
-		lk.len = reply->body_len;
+		links.len = reply->body_len;
 	}
 }
 
@@ -199,10 +205,10 @@ send_and_wait(struct call *c, enum msg_kind kind, const struct uuid *as)
 		req.user = *as;
 		req.route = *as;
 	}
-	lk.done = false;
-	(void)rpc_call(lk.client, &req, on_reply, NULL);
-	while (!lk.done) {
-		uv_run(&lk.loop, UV_RUN_ONCE);
+	links.done = false;
+	(void)rpc_call(links.client, &req, on_reply, NULL);
+	while (!links.done) {
+		uv_run(&links.loop, UV_RUN_ONCE);
 	}
 }
 
@@ -223,16 +229,16 @@ call_do(struct call *c, enum msg_kind kind, const struct uuid *as,
 	if (status != CTL_OK) {
 		return status;
 	}
-	if (!lk.reached) {
+	if (!links.reached) {
 		return fail_unreached();
 	}
-	if (lk.len > 0) {
-		reply = json_tokener_parse(lk.text);
+	if (links.len > 0) {
+		reply = json_tokener_parse(links.text);
 	}
-	free(lk.text);
-	lk.text = NULL;
-	if (lk.status != ERR_OK) {
-		status = fail_status(lk.status, reply);
+	free(links.text);
+	links.text = NULL;
+	if (links.status != ERR_OK) {
+		status = fail_status(links.status, reply);
 		json_object_put(reply);
 		return status;
 	}

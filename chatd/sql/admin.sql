@@ -194,8 +194,8 @@ WHERE x.user_id = $1::uuid AND c.kind = 1 LIMIT 1
 
 -- name: erase_blocks_lock
 -- No message is being copied for search: what was read before is in its block,
--- what is read later is read anew.
-LOCK TABLE message_blocks IN SHARE ROW EXCLUSIVE MODE
+-- what is read later is read anew. (A bare LOCK wants a BEGIN before it.)
+DO 'BEGIN LOCK TABLE message_blocks IN SHARE ROW EXCLUSIVE MODE; END'
 
 -- name: erase_messages
 -- The next $2 of the person's messages keep their place and lose all else; the
