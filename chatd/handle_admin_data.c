@@ -2,7 +2,7 @@
  * Operators about what is stored of somebody: admin_user_export, in pages, and
  * admin_user_erase, in steps, so that no transaction is long and whatever is cut
  * off goes on where it was. What is erased, what is left, and why:
- * docs/decisions/050.
+ * docs/decisions/071.
  *
  *   erase   disabled, tokens ended, shell made -> in a group? named, to be left
  *             -> messages left? the next few -> the rest, the row itself

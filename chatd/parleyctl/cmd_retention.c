@@ -5,7 +5,7 @@
  * enough. So the numbers of those that stay are as gapless as ever, and every
  * page, sync and watermark means what it meant; a chat just begins later than
  * with 1. Members who had not come that far count as having read what is gone,
- * so that nothing unread is counted that cannot be read (docs/decisions/051).
+ * so that nothing unread is counted that cannot be read (docs/decisions/072).
  *
  * Each batch is one transaction, under the chat's lock as a send is, and what
  * was copied for search goes with it.

@@ -5,7 +5,9 @@
  * itself, as chatd's own --migrate-only does; how the processes are it asks at
  * their admin ports.
  *
- *   main.c       arguments, the table of commands, help, completion
+ *   main.c       settings, and on to the command; args.c: the command line
+ *   commands.c   the table of commands, help, completion
+ *   tell.c       errors, remarks, questions
  *   call.c       a call to chatd and what its failing means
  *   show.c       tables for people, --json for programs
  *   secret.c     passwords: asked for, read, made
