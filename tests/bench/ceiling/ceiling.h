@@ -13,8 +13,10 @@
 double ceiling_now(void);
 
 /* send() of one frame of `size` bytes to each of `sockets` TCP connections in
- * turn, received by another process; frames a second. */
-double ceiling_send(double seconds, uint32_t sockets, uint32_t size);
+ * turn, received by another process, at most `ahead` of them unread (0: as many
+ * as the kernel takes); frames a second. */
+double ceiling_send(double seconds, uint32_t sockets, uint32_t size,
+    uint32_t ahead);
 /* Durable inserts of message rows in batches of `batch` over `links` pipelined
  * connections; rows a second. */
 double ceiling_insert(double seconds, const char *conninfo, uint32_t batch,

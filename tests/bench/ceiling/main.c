@@ -1,7 +1,7 @@
 /*
  * parley-ceiling: the bare steps that the product's figures are held against.
  *
- *   parley-ceiling send [SECONDS [SOCKETS [SIZE]]]
+ *   parley-ceiling send [SECONDS [SOCKETS [SIZE [AHEAD]]]]
  *   parley-ceiling nng [SECONDS [BATCH]]
  *   parley-ceiling insert [SECONDS [BATCH [LINKS]]]  BENCH_DATABASE: a conninfo
  *                                                   that may create a table
@@ -59,7 +59,7 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (strcmp(kind, "send") == 0) {
 		rate = ceiling_send(seconds, number(argc, argv, 3, 500),
-		    number(argc, argv, 4, 500));
+		    number(argc, argv, 4, 500), number(argc, argv, 5, 4));
 	} else if (strcmp(kind, "nng") == 0) {
 		rate = ceiling_nng(seconds, number(argc, argv, 3, 16), 8);
 	} else if (strcmp(kind, "insert") == 0) {

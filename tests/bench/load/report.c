@@ -26,7 +26,7 @@ static void
 put_bare(struct json_out *j, double v)
 {
 	char text[64];
-	int n = snprintf(text, sizeof(text), "%.3f", isfinite(v) ? v : 0.0);
+	int n = snprintf(text, sizeof(text), "%.8f", isfinite(v) ? v : 0.0);
 
 	json_raw(j, text, (size_t)n);
 }

@@ -9,8 +9,10 @@ import alone
 
 # name: (what it is, parley-ceiling's arguments after the kind and seconds)
 CEILINGS = {
-    "send": ("frames of 500 bytes sent to each of 500 TCP connections in turn",
-             "send", ()),
+    "send": ("frames of 500 bytes sent to each of 500 TCP connections in turn, "
+             "at most 4 of them unread", "send", ("500", "500", "4")),
+    "send-piled": ("the same, unread as many as fit: they pile up and are read "
+                   "many at a time", "send", ("500", "500", "0")),
     "insert": ("message rows inserted durably, 64 to a commit, 4 links",
                "insert", ()),
     "commit": ("message rows inserted durably, one after another",

@@ -48,7 +48,8 @@ def latency(results, path):
             continue
         name = f"c{len(curves)}"
         script += block(name, ((100 / (100 - share), us / 1000)
-                               for share, us in times[key]["curve"]))
+                               for share, us in times[key]["curve"]
+                               if share < 100))
         title = f"{case['meaning']} ({key.replace('_', ' ')})"
         curves.append(f"${name} using 1:2 with lines lw 2 "
                       f"title {quoted(title)}")
