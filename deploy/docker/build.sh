@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 #
-# Builds the images parley-gateway, parley-chatd, parley-migrate and
-# parley-presenced.
+# Builds the images parley-gateway, parley-chatd, parley-migrate, parley-presenced
+# and parley-tools.
 #
 #   deploy/docker/build.sh [--engine docker|podman|buildah] [--debian IMAGE]
 #                          [--prefix PREFIX] [--version VERSION]
@@ -47,7 +47,7 @@ command -v "$engine" >/dev/null || {
 [ "$engine" = docker ] || more+=(--format docker --layers)
 [ -z "$debian" ] || more+=(--build-arg "DEBIAN=$debian")
 
-for service in gateway chatd migrate presenced; do
+for service in gateway chatd migrate presenced tools; do
 	"$engine" build --file deploy/docker/Dockerfile --target "$service" \
 		--tag "${prefix}parley-$service:$version" \
 		--build-arg "VERSION=$version" --build-arg "REVISION=$revision" \

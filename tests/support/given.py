@@ -7,7 +7,7 @@ import re
 import subprocess
 
 from .process import clean_environment
-from .stack import program
+from .stack import BUILD, program
 
 
 def milliseconds(text):
@@ -19,9 +19,12 @@ def milliseconds(text):
 def program_takes(kind, environment, *args):
     """One of ours knows every variable, and would start with them. Returns the
     times that are then in force, in ms."""
+    first = [BUILD / "chatd" / kind / kind, "settings"] \
+        if kind == "parleyctl" else [program(kind)]
+
     def run(*more, **variables):
         return subprocess.run(
-            [program(kind), *args, *more], stdin=subprocess.DEVNULL,
+            [*first, *args, *more], stdin=subprocess.DEVNULL,
             capture_output=True, text=True, timeout=30, check=False,
             env=clean_environment(**variables))
     known = {f"PARLEY_{key.upper().replace('-', '_')}" for key in re.findall(

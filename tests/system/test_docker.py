@@ -5,14 +5,18 @@ where there is an engine to build them: docs/deploying.md.)
 SPDX-License-Identifier: MIT
 """
 
+import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
 
 from support.given import program_takes
+from support.kubernetes import kubectl
+from support.process import clean_environment
 from support.stack import ROOT
 
 pytestmark = pytest.mark.plain
@@ -20,6 +24,7 @@ pytestmark = pytest.mark.plain
 KINDS = ("gateway", "chatd", "presenced")
 # The end of a process after its drain, at most (common/daemon.c).
 END_SECONDS = 8
+GUIDE = (ROOT / "docs/deploying.md").read_text()
 DOCKERFILE = (ROOT / "deploy/docker/Dockerfile").read_text()
 
 
@@ -27,17 +32,28 @@ DOCKERFILE = (ROOT / "deploy/docker/Dockerfile").read_text()
 def installed(tmp_path_factory):
     """As its first lines say, in a directory of its own."""
     place = tmp_path_factory.mktemp("compose")
-    for name in ("docker", "proxy"):
+    for name in ("docker", "proxy", "kubernetes"):
         shutil.copytree(ROOT / "deploy" / name, place / "deploy" / name,
                         ignore=shutil.ignore_patterns("secrets", ".env"))
     shutil.copy(ROOT / "deploy/certificates.sh", place / "deploy")
-    directory = place / "deploy" / "docker"
-    subprocess.run([directory / "secrets.sh", "chat.test"], check=True,
-                   timeout=60)
-    return directory
+    return place / "deploy" / "docker"
 
 
-def compose(directory):
+def guide(section, directory):
+    """Runs the section's commands; returns what they print."""
+    text = re.search(rf"^## {section}\n(.*?)(?=^## |\Z)", GUIDE,
+                     re.M | re.S)[1]
+    commands, = re.findall(r"^```sh\n(.*?)^```$", text, re.M | re.S)
+    path = f"{Path(kubectl()).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands],
+        cwd=directory.parents[1], capture_output=True, text=True, timeout=60,
+        check=False, env=clean_environment(PATH=path))
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def config(directory):
     return subprocess.run(["docker-compose", "config"], cwd=directory,
                           capture_output=True, text=True, timeout=60,
                           check=False)
@@ -45,15 +61,16 @@ def compose(directory):
 
 @pytest.fixture(scope="module")
 def site(installed):
-    """The file as compose understands it."""
-    done = compose(installed)
-    assert done.returncode == 0, done.stderr
-    return yaml.safe_load(done.stdout)
+    """The file as compose understands it, when all is done as docs/deploying.md
+    says."""
+    return yaml.safe_load(guide("Containers", installed))
 
 
 def kind_of(service):
+    """The program that a service runs, if it is one of ours."""
     image = re.search(r"parley-(\w+):", service["image"])
-    return image and (image[1] if image[1] in KINDS else "chatd")
+    return image and {"migrate": "chatd", "tools": "parleyctl"}.get(
+        image[1], image[1])
 
 
 def ours(site):
@@ -67,17 +84,22 @@ def seconds(text):
     return int(number) * {"s": 1, "m": 60, "ms": 0.001}[unit]
 
 
+def test_the_overlays_are_rendered_as_the_guide_says(installed):
+    assert guide("Kubernetes", installed).count("\nkind: Deployment\n") == \
+        3 + 5   # those of a trial have stores
+
+
 def test_compose_sees_a_fault(installed):
     file = installed / "compose.yaml"
     text = file.read_text()
     try:
         file.write_text(text.replace("stop_grace_period:", "stop_grace:"))
-        assert compose(installed).returncode != 0
+        assert config(installed).returncode != 0
     finally:
         file.write_text(text)
 
 
-def test_secrets_are_kept_when_made_again(installed):
+def test_secrets_are_kept_when_made_again(installed, site):
     before = {f.name: f.read_bytes()
               for f in (installed / "secrets").glob("[!c]*")}
     subprocess.run([installed / "secrets.sh", "chat.test"], check=True)
@@ -98,7 +120,8 @@ def test_there_are_two_of_each_and_one_door(site):
     on = {network: {name for name, s in services.items()
                     if network in s["networks"]} for network in networks}
     assert on["edge"] == {"proxy", "gateway-1", "gateway-2"}
-    assert on["data"] == {"postgres", "migrate", "chatd-1", "chatd-2"}
+    assert on["data"] == {"postgres", "migrate", "tools", "chatd-1",
+                          "chatd-2"}
 
 
 def test_what_is_named_exists(site, installed):
@@ -125,7 +148,7 @@ def test_every_setting_is_one_and_is_taken(site, installed, tmp_path):
         if kind == "gateway":
             environment["PARLEY_MEDIA_DIR"] = str(tmp_path)
         values = program_takes(kind, environment)
-        if name == "migrate":
+        if name in ("migrate", "tools"):
             continue
         grace = seconds(service["stop_grace_period"])
         assert grace >= values["drain_timeout"] / 1000 + END_SECONDS
@@ -222,6 +245,10 @@ def test_what_the_build_needs_is_sent_to_it_and_no_secret():
     needed = {name.split("/")[0] for name in re.findall(
         r"^add_subdirectory\((\S+)\)", (ROOT / "CMakeLists.txt").read_text(),
         re.MULTILINE)}
+    for lists in (ROOT / "deploy").rglob("CMakeLists.txt"):
+        needed |= set(re.findall(r"\{PROJECT_SOURCE_DIR\}/([\w.]+)",
+                                 lists.read_text()))
+    assert "README.md" in needed
     assert rules[1] == "*" and needed <= sent, needed - sent
     for name in sent:
         assert (ROOT / name).exists(), name
