@@ -21,6 +21,7 @@
 #   local.sh debug gateway|chatd|presenced [-- GDB-ARGUMENTS]
 #       All else up, number 1 of this kind in the foreground under gdb.
 #   local.sh psql [ARGUMENTS] | redis-cli [ARGUMENTS]
+#   local.sh ctl ARGUMENTS             parleyctl, against these processes
 #
 # State is under .run/: NAME.pid, NAME.log, the databases. Environment:
 #   PARLEY_PORT        gateway 1's port, gateway i has the i-1 th after (8080)
@@ -363,6 +364,25 @@ cmd_psql() {
 		-U parley_owner "$@" parley
 }
 
+cmd_ctl() {
+	local name processes=''
+	load_state
+	[ -e "$RUN/secrets" ] || die "nothing has been set up yet:" \
+		"deploy/local.sh up"
+	for name in $(names); do
+		processes+=${processes:+,}$name=127.0.0.1:$(admin_port "$name")
+	done
+	build release build/release
+	pg_account
+	pg_address
+	export_settings migrate
+	export PARLEY_CHATD PARLEY_PROCESSES=$processes
+	PARLEY_CHATD=$(addresses chatd)
+	export PARLEY_MEDIA_DIR=$RUN/media
+	cd "$ROOT"
+	exec "$BIN/chatd/parleyctl/parleyctl" "$@"
+}
+
 cmd_redis_cli() {
 	[ -e "$RUN/redis/redis.sock" ] || die "no Redis yet: deploy/local.sh up"
 	cd "$RUN/redis"
@@ -373,7 +393,7 @@ main() {
 	local command=${1-}
 	[ $# = 0 ] || shift
 	case $command in
-	up | down | status | start | stop | restart | logs | debug | psql)
+	up | down | status | start | stop | restart | logs | debug | psql | ctl)
 		"cmd_$command" "$@"
 		;;
 	redis-cli) cmd_redis_cli "$@" ;;

@@ -105,7 +105,8 @@ build() {
 		cd "$ROOT"
 		[ -e "$dir/build.ninja" ] ||
 			cmake --preset "$preset" -B "$dir" -DPARLEY_TESTS=OFF
-		cmake --build "$dir" --target gateway chatd presenced
+		cmake --build "$dir" --target gateway chatd presenced \
+			parleyctl
 	) >"$RUN/build.log" 2>&1 9>&- || {
 		log_tail build 15
 		die "the build failed: the reason is above (all of it:" \

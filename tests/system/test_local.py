@@ -152,6 +152,8 @@ async def test_up_twice_kill_restart_and_down(local):
     status = local.ok("status")
     assert " not-ready " not in status and " down " not in status
     assert "listening" in local.ok("logs", "gateway-1")
+    assert "demo1" in local.ok("ctl", "user", "list")
+    assert local.ok("ctl", "status").count(" ready ") == 5
     assert local.ok("psql", "-Atc", "SELECT count(*) >= 5 FROM messages") \
         == "t\n"
     assert local.ok("redis-cli", "ping") == "PONG\n"

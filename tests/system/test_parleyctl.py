@@ -15,7 +15,7 @@ from support import frames, hygiene
 from support.client import (DEADLINE, PASSWORD, Session, http_form,
                             http_request, login, private_chat, register)
 from support.process import clean_environment, free_port, poll
-from support.stack import BUILD
+from support.stack import BUILD, ROOT
 
 PROGRAM = BUILD / "chatd" / "parleyctl" / "parleyctl"
 
@@ -764,6 +764,18 @@ async def test_help_and_completion_know_every_command(tool):
         assert one.startswith(f"Usage: parleyctl {command}")
     for setting in ("--chatd", "--processes", "--rpc-tls-ca", "--timeout"):
         assert setting in tool.ok("settings", "--help")
+    # The guide has them all.
+    guide = (ROOT / "docs" / "parleyctl.md").read_text()
+    for command in commands:
+        assert re.search(rf"\b{command}\b", guide), command
+    for flag in re.findall(r"^  --([a-z0-9-]+)", tool.ok(
+            "settings", "--help"), re.MULTILINE):
+        key = flag.replace("-", "_")
+        assert f"`{key}`" in guide or key in ("config", "insecure_links") or \
+            key.endswith("_file"), key
+    for option in re.findall(r"^  --([a-z-]+)", text.split("Options:")[1],
+                             re.MULTILINE):
+        assert f"--{option}" in guide, option
     script = tool.ok("completion")
     words = {"user ": "create list search show disable enable password export "
                       "delete", "session ": "list end", "": "user"}
