@@ -7,6 +7,8 @@
  *             Reached by others only through the loop's own wake-ups.
  *   NNG       the library's; receive and send messages and post them to an
  *             inbox of the loop. Touch nothing of ours.
+ *   tunnels   links of TLS between NNG and the network, if there are any
+ *             (common/rpc_tunnel.c).
  *   libuv     the thread pool, sized below: password hashes (password_workers
  *             at a time), connecting to PostgreSQL (one at a time), name
  *             look-ups. Each works on its own job alone. These may block.

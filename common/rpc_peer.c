@@ -16,8 +16,8 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/rpc_limits.h"
+#include "common/rpc_links.h"
 #include "common/rpc_peer.h"
-#include "common/rpc_tls.h"
 
 /* Batches in flight at one peer, by lane. Few for sends: while they are away
  * the next batch gathers. Slow calls ride alone, so they need more. */
@@ -150,9 +150,6 @@ dialer_open(struct peer *p)
 		(void)nng_dialer_set_bool(p->dialer, NNG_OPT_TCP_KEEPALIVE,
 		    true);
 	}
-	if (rpc_is_tls(p->url)) {
-		return rpc_tls_protect_dialer(p->dialer, p->service, p->host);
-	}
 	return 0;
 }
 
@@ -196,13 +193,28 @@ socket_open(struct peer *p)
 	(void)nng_socket_set_ms(p->socket, NNG_OPT_RECONNMAXT, 500);
 	(void)nng_pipe_notify(p->socket, NNG_PIPE_EV_ADD_POST, on_pipe, p);
 	(void)nng_pipe_notify(p->socket, NNG_PIPE_EV_REM_POST, on_pipe, p);
-	return dialer_open(p);
+	return 0;
+}
+
+/* Begins to connect, and goes on doing so. */
+static int
+link_start(struct peer *p)
+{
+	int rv;
+
+	if (rpc_is_tls(p->url)) {
+		return tunnel_call(&p->tunnel, p->socket, p->url, p->service,
+		    p->host);
+	}
+	rv = dialer_open(p);
+	return rv == 0 ? dialer_start(p) : rv;
 }
 
 bool
 peer_must_redial(const struct peer *p, uint64_t now)
 {
-	return p->open && !p->connected && now >= p->redial_at_ms;
+	return p->open && p->tunnel == NULL && !p->connected &&
+	    now >= p->redial_at_ms;
 }
 
 void
@@ -245,7 +257,7 @@ peer_new(const char *service, const char *url, const char *host,
 		*nng_error_r = slots_open(p);
 	}
 	if (*nng_error_r == 0) {
-		*nng_error_r = dialer_start(p);
+		*nng_error_r = link_start(p);
 	}
 	if (*nng_error_r != 0) {
 		peer_free(&p);
@@ -263,6 +275,7 @@ peer_close(struct peer *p)
 	for (size_t i = 0; i < p->slots_len; i++) {
 		nng_aio_stop(p->slots[i].aio);
 	}
+	tunnel_hang_up(&p->tunnel);
 	nng_close(p->socket);
 	p->open = false;
 	p->state = PEER_DOWN;

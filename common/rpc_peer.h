@@ -29,6 +29,7 @@
 #include "common/inbox.h"
 #include "common/list.h"
 #include "common/rpc_ended.h"
+#include "common/rpc_tunnel.h"
 
 /* Batches a lane may have in flight at one peer. */
 #define RPC_SLOTS_MAX 16
@@ -90,7 +91,8 @@ struct peer {
 	bool was_up;
 	bool served;           /* up on the present connection */
 	nng_socket socket;
-	nng_dialer dialer;
+	nng_dialer dialer;     /* unless there is a tunnel */
+	struct tunnel_caller *tunnel; /* owned; NULL: no TLS */
 	char *host;            /* owned; NULL: ipc. As peer_new was given it */
 	uint64_t redial_at_ms; /* while it is down */
 	uint64_t down_since_ms;
@@ -128,7 +130,8 @@ void peer_shrink(struct peer *p);
 
 /* Logs, once, that there has been no connection for a while. */
 void peer_tell_down(struct peer *p, uint64_t now);
-/* Whether it has no connection and a dialler that may be dead. */
+/* Whether it has no connection and a dialler that may be dead. A tunnel's
+ * connects again by itself. */
 bool peer_must_redial(const struct peer *p, uint64_t now);
 /* Makes the dialler anew. */
 void peer_redial(struct peer *p);

@@ -23,8 +23,9 @@
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "common/rpc_limits.h"
+#include "common/rpc_links.h"
+#include "common/rpc_plain.h"
 #include "common/rpc_server_int.h"
-#include "common/rpc_tls.h"
 
 #define VERSION_LOG_EVERY_MS 10000
 /* Draining: callers that do not hang up are left after so long without work. */
@@ -307,7 +308,8 @@ rpc_server_new(uv_loop_t *loop, const char *url, size_t in_flight_max,
 		(void)nng_socket_set_size(s->socket, NNG_OPT_RECVMAXSZ,
 		    RPC_MESSAGE_MAX);
 		works_watch_pipes(s);
-		rv = rpc_listen(s->socket, url);
+		rv = s->tls ? tunnel_listen(&s->tunnel, &s->doors, s->socket,
+		    url) : rpc_plain_listen(s->socket, url);
 		if (rv == 0) {
 			rv = works_start(s);
 		}
@@ -367,6 +369,7 @@ rpc_server_free(struct rpc_server **sp)
 	for (size_t i = 0; i < s->work_len; i++) {
 		nng_aio_stop(s->work[i]->aio);
 	}
+	tunnel_unlisten(&s->tunnel);
 	if (nng_socket_id(s->socket) > 0) {
 		nng_close(s->socket);
 	}
@@ -379,6 +382,7 @@ rpc_server_free(struct rpc_server **sp)
 void
 rpc_end(void)
 {
+	tunnels_end();
 	/* Without it NNG's threads are still there while the process exits,
 	 * which leak checkers and thread sanitizers take badly. */
 	nng_fini();

@@ -20,6 +20,7 @@
 #include "common/list.h"
 #include "common/rpc.h"
 #include "common/rpc_ended.h"
+#include "common/rpc_tunnel.h"
 
 /* What was posted to the server's inbox. */
 enum server_post_kind {
@@ -68,6 +69,8 @@ struct rpc_server {
 	bool closing;
 	bool closed; /* NNG and inbox are gone */
 	bool tls;                  /* callers have certificates */
+	struct tunnel_callee *tunnel; /* owned; NULL: no TLS */
+	struct tunnel_doors doors; /* and by which of them each came */
 	uint64_t version_logged_ms;
 	uint64_t forbidden_logged_ms;
 	uint64_t idle_ms;          /* draining: since when nothing is in flight */

@@ -1,6 +1,6 @@
 /*
  * Addresses and certificates of the links between processes. The handshakes are
- * in rpc_tls_engine.c.
+ * in rpc_tunnel_tls.c.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -8,7 +8,6 @@
 
 #include <arpa/inet.h>
 #include <grp.h>
-#include <nng/supplemental/tls/tls.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -19,7 +18,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/metrics.h"
-#include "common/rpc_tls_int.h"
+#include "common/rpc_tunnel_tls.h"
 
 #define TLS_SCHEME "tls+tcp://"
 #define TCP_SCHEME "tcp://"
@@ -27,7 +26,7 @@
 
 struct rpc_link_settings rpc_links;
 
-/* Handshakes on NNG's threads take a reference, a reload puts another. */
+/* Handshakes on the tunnels' thread take a reference, a reload puts another. */
 static pthread_mutex_t context_lock = PTHREAD_MUTEX_INITIALIZER;
 static SSL_CTX *context; /* owned */
 static const char *own_role; /* borrowed; set by the check */
@@ -318,70 +317,27 @@ rpc_links_check(const char *process, const struct rpc_addresses *list,
 	return true;
 }
 
-/* ---- sockets of NNG ----------------------------------------------------- */
+/* ---- the first link ----------------------------------------------------- */
 
-static int
-engine_start(void)
+bool
+rpc_tls_ready(void)
 {
 	const struct tls_files files = link_files();
 	static bool told;
-	SSL_CTX *ctx;
-	int rv = rpc_tls_engine_start();
+	SSL_CTX *ctx = rpc_tls_context();
 
-	if (rv != 0 || told) {
-		return rv;
+	if (ctx == NULL) {
+		return false;
 	}
-	ctx = rpc_tls_context();
-	if (ctx != NULL) {
+	if (!told) {
 		told = true;
 		tls_log_loaded(&files, ctx);
+		tunnel_tls_metrics();
 		metric_gauge_fn("parley_certificate_not_after_seconds",
 		    "setting=\"rpc_tls_cert\"",
 		    "When the certificate ends, in Unix time", not_after,
 		    NULL);
-		SSL_CTX_free(ctx);
 	}
-	return 0;
-}
-
-int
-rpc_tls_protect_dialer(nng_dialer d, const char *service, const char *host)
-{
-	nng_tls_config *config = NULL;
-	char *who = mem_sprintf("%s %s", service, host);
-	int rv = engine_start();
-
-	if (rv == 0) {
-		rv = nng_tls_config_alloc(&config, NNG_TLS_MODE_CLIENT);
-	}
-	if (rv == 0) {
-		/* Our engine takes both from this one text. */
-		rv = nng_tls_config_server_name(config, who);
-	}
-	if (rv == 0) {
-		rv = nng_dialer_set_ptr(d, NNG_OPT_TLS_CONFIG, config);
-	}
-	if (config != NULL) {
-		nng_tls_config_free(config);
-	}
-	free(who);
-	return rv;
-}
-
-int
-rpc_tls_protect_listener(nng_listener l)
-{
-	nng_tls_config *config = NULL;
-	int rv = engine_start();
-
-	if (rv == 0) {
-		rv = nng_tls_config_alloc(&config, NNG_TLS_MODE_SERVER);
-	}
-	if (rv == 0) {
-		rv = nng_listener_set_ptr(l, NNG_OPT_TLS_CONFIG, config);
-	}
-	if (config != NULL) {
-		nng_tls_config_free(config);
-	}
-	return rv;
+	SSL_CTX_free(ctx);
+	return true;
 }

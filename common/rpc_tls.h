@@ -1,33 +1,28 @@
 /*
- * rpc_tls: sockets of NNG as rpc_links.h wants them. Private to the calls between
- * processes (rpc_*.c). Any thread.
+ * rpc_tls: the certificate of this process for the links to others, and what
+ * theirs say. Private to the calls between processes (rpc_*.c).
  *
  * SPDX-License-Identifier: MIT
  */
 #ifndef COMMON_RPC_TLS_H
 #define COMMON_RPC_TLS_H
 
-#include <nng/nng.h>
+#include <openssl/ssl.h>
+#include <stdbool.h>
 
 #include "common/attr.h"
 #include "common/rpc_links.h"
 
-/* Before nng_dialer_start: wants a `service` (its role) whose certificate is for
- * `host`, a name or an address. An NNG error, or 0. */
-MUST_CHECK int rpc_tls_protect_dialer(nng_dialer d, const char *service,
-    const char *host);
+/* Main thread, before the first link of TLS: registers the metrics and logs the
+ * certificate. False: there is none. */
+MUST_CHECK bool rpc_tls_ready(void);
 
-/* Before nng_listener_start: wants a certificate with a role. */
-MUST_CHECK int rpc_tls_protect_listener(nng_listener l);
-/* Listens at `url` on a REP socket: TLS as above; an ipc:// socket is open to our
- * own account, or also to listen_group. An NNG error, or 0. */
-MUST_CHECK int rpc_listen(nng_socket socket, const char *url);
+/* Any thread: the context in force, counted up; NULL: there is none. */
+SSL_CTX *rpc_tls_context(void);
 
-/* What the other end may be: PROCESS_ bits of contract.h. 0: the pipe is gone. */
-unsigned rpc_tls_roles(nng_pipe pipe);
-/* Of a link without TLS: whether operators' calls (ADMIN rows) are taken. On an
- * ipc:// socket from root and from our own account, which could read all we hold
- * anyway; on tcp:// from nobody, unless a setting allows it. */
-bool rpc_plain_is_admin(nng_pipe pipe);
+/* The roles that a certificate names: PROCESS_ bits. */
+unsigned rpc_tls_roles_of(const X509 *cert);
+/* The bit of "chatd"; 0: no process of ours. */
+unsigned rpc_tls_role(const char *service);
 
 #endif

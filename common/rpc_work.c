@@ -19,7 +19,6 @@
 #include "common/mem.h"
 #include "common/rpc_limits.h"
 #include "common/rpc_server_int.h"
-#include "common/rpc_tls.h"
 
 #define CONTEXTS 256
 /* Callers that may wait for our end; one more learns of it by its calls. */
@@ -72,7 +71,8 @@ on_ctx_aio(void *arg)
 	w->msg = nng_aio_get_msg(w->aio);
 	nng_aio_set_msg(w->aio, NULL);
 	w->roles = w->server->tls
-	    ? rpc_tls_roles(nng_msg_get_pipe(w->msg)) : PROCESS_SERVICES;
+	    ? tunnel_roles(&w->server->doors, nng_msg_get_pipe(w->msg))
+	    : PROCESS_SERVICES;
 	w->phase = WORK_AT_WORK;
 	handoff_give(&w->handoff);
 	/* Refused only when all is closed: then works_free drops the message. */

@@ -7,6 +7,7 @@
  *   main      the uv loop: owns all state; libwebsockets, hiredis, all timers.
  *             Nothing on it may block.
  *   nng       NNG's own: only post to an inbox (common/rpc_client.c).
+ *   tunnels   links of TLS (common/rpc_tunnel.c), if there are any.
  *   uv pool   writes, stores and reads uploaded files (media.c); owns one
  *             upload or stream at a time.
  *

@@ -8,7 +8,8 @@
  *   chatd  <--presence_changed-- report <- lease, due, memory ---+
  *
  * Threads: the loop's, which owns all of the above; NNG's own, which only post
- * to the inboxes of rpc_client and rpc_server. Nothing here blocks.
+ * to the inboxes of rpc_client and rpc_server; that of links of TLS
+ * (common/rpc_tunnel.c), if there are any. Nothing here blocks.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,5 +1,5 @@
 /*
- * Opening an address for callers: TLS for tls+tcp://, the file's mode for ipc://.
+ * Opening an address for callers without TLS; the file's mode guards ipc://.
  *
  * NNG binds an ipc:// socket, sets its mode, and only then listens, so there is
  * no moment at which others could connect (1.5.2 and 1.10 alike).
@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "common/rpc_tls.h"
+#include "common/rpc_links.h"
+#include "common/rpc_plain.h"
 
 #define OWN_MODE 0600
 #define GROUP_MODE 0660
@@ -48,16 +49,13 @@ rpc_plain_is_admin(nng_pipe pipe)
 }
 
 int
-rpc_listen(nng_socket socket, const char *url)
+rpc_plain_listen(nng_socket socket, const char *url)
 {
 	bool ipc = strncmp(url, "ipc://", 6) == 0;
 	bool group = rpc_links.group != NULL && *rpc_links.group != '\0';
 	nng_listener l;
 	int rv = nng_listener_create(&l, socket, url);
 
-	if (rv == 0 && rpc_is_tls(url)) {
-		rv = rpc_tls_protect_listener(l);
-	}
 	if (rv == 0 && ipc) {
 		rv = nng_listener_set_int(l, NNG_OPT_IPC_PERMISSIONS, OWN_MODE);
 	}
