@@ -202,9 +202,13 @@ def ours(cluster):
 
 def mounted(cluster, pod, container, directory, authority, kind):
     """Writes what the volumes have, below `directory`."""
+    links = authority.links(kind, f"kubernetes-{kind}")
+    database = (f"host=db dbname=parley sslmode=verify-full "
+                f"sslrootcert={directory}/run/secrets/parley/ca.crt user=")
     values = {"redis_url": "unix:/redis.sock",
-              "database_url": "host=/run dbname=parley user=parley_chatd",
-              "migrate_url": "host=/run dbname=parley user=parley_owner",
+              "ca": Path(links["rpc_tls_ca"]).read_text(),
+              "database_url": database + "parley_chatd",
+              "migrate_url": database + "parley_owner",
               "access_key": "a key", "secret_key": "another"}
     for secret in cluster.all("Secret"):
         values.update({key: base64.b64decode(value).decode()
@@ -219,7 +223,6 @@ def mounted(cluster, pod, container, directory, authority, kind):
             for item in secret.get("items", []):
                 (place / item["path"]).write_text(values[item["key"]])
             if "items" not in secret:
-                links = authority.links(kind, f"kubernetes-{kind}")
                 for name, of in (("ca.crt", "rpc_tls_ca"),
                                  ("tls.crt", "rpc_tls_cert"),
                                  ("tls.key", "rpc_tls_key")):
