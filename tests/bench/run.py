@@ -33,8 +33,8 @@ OUT = ROOT / "build" / "bench"
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", help="names of cases, comma-separated")
-    parser.add_argument("--seconds", type=float, default=8,
-                        help="how long each case is measured (8)")
+    parser.add_argument("--seconds", type=float, default=6,
+                        help="how long each case is measured (6)")
     parser.add_argument("--build", default="build/release", metavar="DIR",
                         help="a build directory (build/release)")
     parser.add_argument("--ceilings", type=float, metavar="S",

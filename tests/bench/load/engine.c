@@ -167,11 +167,12 @@ client_connect(struct client *c)
 	c->state = CLIENT_CONNECTING;
 	if (connect(c->fd, (const struct sockaddr *)to, sizeof(*to)) != 0 &&
 	    errno != EINPROGRESS) {
-		if (errno == EADDRNOTAVAIL && counts.connects_failed == 0) {
+		if (errno == EADDRNOTAVAIL) {
 			fprintf(stderr, "parley-load: no free port for a "
 			    "connection: connect from more addresses "
 			    "(--sources) or widen "
 			    "net.ipv4.ip_local_port_range\n");
+			exit(1);
 		}
 		counts.connects_failed++;
 		client_gone(c);

@@ -22,6 +22,7 @@
 
 #define SECOND UINT64_C(1000000000)
 #define OPENING_TIMEOUT (60 * SECOND)
+#define RETRY_NS (SECOND / 20)
 #define LATE_TIMEOUT SECOND          /* open loop: for what comes late */
 #define REST_TIMEOUT (SECOND / 4)    /* closed loop: so that nothing is left */
 
@@ -34,6 +35,8 @@ static const struct mode *mode;
 static struct engine_handler watched_handler;
 static uint32_t opened_count; /* clients asked to connect in the beginning */
 static bool opening;
+static uint32_t gone;         /* of them refused or cut, to be tried again */
+static uint64_t retried_at;
 
 void
 results_time(struct histogram *h, uint64_t ns)
@@ -59,7 +62,7 @@ static void
 on_gone(struct client *c, uint64_t now)
 {
 	if (opening) {
-		client_connect(c); /* it is wanted: try until the time is up */
+		gone++; /* it is wanted: tried until the time is up */
 		return;
 	}
 	ready -= ready > 0;
@@ -68,25 +71,39 @@ on_gone(struct client *c, uint64_t now)
 	}
 }
 
+static void
+open_more(uint32_t wanted, uint64_t now)
+{
+	if (gone > 0 && now - retried_at >= RETRY_NS) {
+		gone = 0;
+		retried_at = now;
+		for (uint32_t i = 0; i < opened_count; i++) {
+			if (clients[i].state == CLIENT_OFF) {
+				client_connect(&clients[i]);
+			}
+		}
+	}
+	while (opened_count < wanted && opened_count - ready <
+	    options.opening_max) {
+		client_connect(&clients[opened_count++]);
+	}
+	if (ready >= wanted && gone == 0) {
+		engine_stop();
+	}
+}
+
 static uint64_t
 on_turn(uint64_t now)
 {
-	uint32_t wanted = mode->clients();
 	uint64_t wait;
 
 	progress_turn(now);
 	if (opening) {
-		while (opened_count < wanted &&
-		    opened_count - ready < options.opening_max) {
-			client_connect(&clients[opened_count++]);
-		}
-		if (ready == wanted) {
-			engine_stop();
-		}
-		return SECOND / 20;
+		open_more(mode->clients(), now);
+		return RETRY_NS;
 	}
 	wait = mode->handler.on_turn(now);
-	return wait < SECOND / 20 ? wait : SECOND / 20;
+	return wait < RETRY_NS ? wait : RETRY_NS;
 }
 
 /* ---- phases --------------------------------------------------------------- */

@@ -6,6 +6,7 @@ SPDX-License-Identifier: MIT
 
 import shutil
 import subprocess
+import sys
 
 COMMON = """
 set encoding utf8
@@ -123,26 +124,26 @@ plot {columns}
 
 def progress(results, path):
     """A small panel for each case: how much went on, and the slowest."""
+    rates = ("acked_per_s", "delivered_per_s", "opened_per_s")
     cases = [c for c in results["cases"].values()
-             if len(c.get("result", {}).get("progress", [])) > 3]
+             if len(c.get("result", {}).get("progress", [])) > 3
+             and any(p[k] for p in c["result"]["progress"] for k in rates)]
     if not cases:
         return
     rows = (len(cases) + 2) // 3
     script = f"set multiplot layout {rows},3\nset key off\n"
     for i, case in enumerate(cases):
         points = case["result"]["progress"]
-        key = max(("acked_per_s", "delivered_per_s", "opened_per_s", "ready"),
-                  key=lambda k: (any(p[k] for p in points) and k != "ready",
-                                 k == "acked_per_s"))
+        key = next(k for k in rates if any(p[k] for p in points))
         script += block(f"p{i}", (
-            (p["at_s"], p[key], max(p["slowest_us"] / 1000, 0.01))
+            (p["at_s"], p[key], max(p["slowest_us"] / 1000, 0.1))
             for p in points)) + f"""
 set title {quoted(case['name'] + ': ' + key.replace('_per_s', '/s'))} \
 font ',11'
 set ytics nomirror
 set y2tics
 set yrange [0:*]
-set y2range [0.1:*]
+set y2range [0.05:*]
 set logscale y2
 set y2label 'slowest, ms' font ',9'
 plot $p{i} using 1:2 with lines lw 2 lc rgb '{COLOURS[0]}', \
@@ -160,7 +161,11 @@ def draw(results, directory):
                        ("cpu", cpu), ("progress", progress)):
         path = directory / f"{name}.svg"
         path.unlink(missing_ok=True)
-        plot(results, path)
+        try:
+            plot(results, path)
+        except RuntimeError as fault:
+            print(f"{name}.svg was not drawn: {fault}", file=sys.stderr)
+            continue
         if path.exists():
             made.append(path.name)
     return made
