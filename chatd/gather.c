@@ -12,7 +12,7 @@
 #include "chatd/db.h"
 #include "chatd/request.h"
 #include "chatd/service.h"
-#include "chatd/turn.h"
+#include "common/turn.h"
 #include "common/clock.h"
 #include "common/list.h"
 #include "common/mem.h"

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "chatd/turn.h"
 #include "common/buf.h"
 #include "common/daemon.h"
 #include "common/list.h"
@@ -18,6 +17,7 @@
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "common/rpc.h"
+#include "common/turn.h"
 
 #define ROUND_MAX 2000
 #define PENDING_MAX 256

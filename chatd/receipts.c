@@ -11,7 +11,6 @@
 #include "chatd/request.h"
 #include "chatd/service.h"
 #include "chatd/store_messages.h"
-#include "chatd/turn.h"
 #include "chatd/view.h"
 #include "common/clock.h"
 #include "common/list.h"
@@ -19,6 +18,7 @@
 #include "common/map.h"
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "common/turn.h"
 
 /* Marks of one transaction. */
 #define ROUND_MAX 1000

@@ -14,9 +14,9 @@
 
 #include "chatd/service.h"
 #include "chatd/store_history.h"
-#include "chatd/turn.h"
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "common/turn.h"
 
 /* Chats that wait; beyond, a wake is forgotten: the chat's next one comes. */
 #define CHATS_MAX 256

@@ -23,7 +23,6 @@
 #include "chatd/search_copy.h"
 #include "chatd/settings.h"
 #include "chatd/store_tokens.h"
-#include "chatd/turn.h"
 #include "chatd/typing.h"
 #include "chatd/view.h"
 #include "chatd/writer.h"
@@ -32,6 +31,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/rpc_links.h"
+#include "common/turn.h"
 
 #define DRAIN_LOOK_MS 20
 #define PURGE_FIRST_MS 60000

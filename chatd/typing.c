@@ -14,12 +14,12 @@
 #include "chatd/events.h"
 #include "chatd/service.h"
 #include "chatd/store_history.h"
-#include "chatd/turn.h"
 #include "common/calls.h"
 #include "common/json_out.h"
 #include "common/list.h"
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "common/turn.h"
 
 /* Asked together; each may be of a group. */
 #define BATCH_MAX 32

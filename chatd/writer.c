@@ -21,13 +21,13 @@
 #include "chatd/request.h"
 #include "chatd/search_copy.h"
 #include "chatd/service.h"
-#include "chatd/turn.h"
 #include "common/clock.h"
 #include "common/list.h"
 #include "common/log.h"
 #include "common/map.h"
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "common/turn.h"
 
 #define BATCH_MAX 256
 /* Content of one batch; long messages make smaller batches. */

@@ -101,6 +101,7 @@ conn_new(struct gateway *gw, struct lws *wsi)
 	list_init(&c->turn);
 	list_init(&c->waiting);
 	list_init(&c->held);
+	list_init(&c->flush);
 	outbox_init(&c->out, &conn_io, c, (size_t)settings.outbox_max);
 	inbound_init(&c->in, (size_t)settings.message_max,
 	    (size_t)settings.frames_queued_max);
@@ -147,6 +148,7 @@ conn_gone(struct conn **cp)
 	c->wsi = NULL;
 	list_del(&c->watch);
 	list_del(&c->link);
+	list_del(&c->flush);
 	c->gw->conns->count--;
 	outbox_fini(&c->out);
 	inbound_fini(&c->in);
@@ -265,6 +267,19 @@ give_close(struct conn *c)
 	linger_socket(c->gw->loop, lws_get_socket_fd(c->wsi));
 	lws_set_timeout(c->wsi, PENDING_TIMEOUT_CLOSE_SEND,
 	    LWS_TO_KILL_SYNC);
+}
+
+void
+conn_flush(struct conn *c)
+{
+	if (c->dead || c->close_given) {
+		return;
+	}
+	if (!outbox_flush(&c->out)) {
+		conn_kill(c, "write failed");
+	} else if (c->state == CONN_LIVE) {
+		backend_pump(c);
+	}
 }
 
 int

@@ -109,6 +109,7 @@ struct conn {
 	struct list fan_link;
 
 	struct outbox out;
+	struct list flush;       /* conns.to_flush; unlinked: nothing new */
 	struct inbound in;
 	bool read_paused;
 	struct conn_call call;
@@ -145,6 +146,7 @@ struct conns {
 	struct list idle;        /* by time of the next ping */
 	struct list pinged;      /* by time at which the pong is overdue */
 	struct list closing;     /* by time at which patience ends */
+	struct list to_flush;    /* whose outbox is written as the turn ends */
 	struct list resting;     /* by time at which requests go on */
 	struct list waiting;     /* for their turn to open, by time of coming */
 	size_t waiting_len;
@@ -152,6 +154,7 @@ struct conns {
 	size_t count;            /* of all */
 	size_t live;
 	uv_timer_t timer;
+	struct turn *turn;
 };
 
 struct conns *conns_new(struct gateway *gw);
@@ -168,7 +171,7 @@ void conn_set_state(struct conn *c, enum conn_state state);
 /* Whether it may still be written to by us (not closing). */
 bool conn_is_open(const struct conn *c);
 
-/* Queues or writes a frame; `note` may be NULL. A reader that is too slow is
+/* Queues a frame, to be written as the turn ends; `note` may be NULL. A reader that is too slow is
  * closed. */
 void conn_send(struct conn *c, struct out_frame *f,
     const struct out_note *note);
@@ -189,6 +192,8 @@ void conn_receive(struct conn *c, const void *data, size_t len, size_t more,
 /* The library ends the connection by itself: nothing more may be written to it.
  * `code` is what the client is told, 0: nothing. */
 void conn_ends(struct conn *c, int code, const char *why);
+/* Writes what this turn has brought for it. */
+void conn_flush(struct conn *c);
 /* Returns -1 when the library should close the socket. */
 MUST_CHECK int conn_writable(struct conn *c);
 void conn_pong(struct conn *c);

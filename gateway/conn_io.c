@@ -4,6 +4,9 @@
  * the kernel refuses the library copies and keeps (lws_partial_buffered), and
  * only when that is gone were the bytes really sent.
  *
+ * Several frames are put into one buffer with their headers (RFC 6455, 5.2: a
+ * server's are not masked) and handed over as they are.
+ *
  * SPDX-License-Identifier: MIT
  */
 #include "gateway/conn_io.h"
@@ -16,12 +19,48 @@
 #include "gateway/receipts.h"
 #include "gateway/stats.h"
 
+#define FRAME_HEAD_MAX 10
+#define FRAME_TEXT 0x81 /* FIN, text */
+
+/* The header of a text frame of `len` bytes; returns its length. */
+static size_t
+put_head(unsigned char *to, size_t len)
+{
+	size_t width = len < 126 ? 0 : len <= UINT16_MAX ? 2 : 8;
+
+	to[0] = FRAME_TEXT;
+	to[1] = (unsigned char)(width == 0 ? len : width == 2 ? 126 : 127);
+	for (size_t i = 0; i < width; i++) {
+		to[2 + i] = (unsigned char)(len >> (8 * (width - 1 - i)));
+	}
+	return 2 + width;
+}
+
+static int
+write_several(struct conn *c, struct out_frame *const *frames, size_t n)
+{
+	static unsigned char room[LWS_PRE + OUT_WRITE_BYTES +
+	    OUT_WRITE_FRAMES * FRAME_HEAD_MAX];
+	unsigned char *const start = &room[LWS_PRE];
+	unsigned char *at = start;
+
+	for (size_t i = 0; i < n; i++) {
+		at += put_head(at, frames[i]->len);
+		memcpy(at, frames[i]->data, frames[i]->len);
+		at += frames[i]->len;
+	}
+	return lws_write(c->wsi, start, (size_t)(at - start), LWS_WRITE_RAW);
+}
+
 static enum out_result
-io_write(void *arg, struct out_frame *f)
+io_write(void *arg, struct out_frame *const *frames, size_t n)
 {
 	struct conn *c = arg;
+	int rv = n > 1 ? write_several(c, frames, n) :
+	    lws_write(c->wsi, frames[0]->data, frames[0]->len,
+	    LWS_WRITE_TEXT);
 
-	if (lws_write(c->wsi, f->data, f->len, LWS_WRITE_TEXT) < 0) {
+	if (rv < 0) {
 		return OUT_DEAD;
 	}
 	return lws_partial_buffered(c->wsi) ? OUT_HELD : OUT_SENT;
@@ -33,6 +72,16 @@ io_held(void *arg)
 	struct conn *c = arg;
 
 	return lws_partial_buffered(c->wsi) != 0;
+}
+
+static void
+io_want_flush(void *arg)
+{
+	struct conn *c = arg;
+
+	if (!list_linked(&c->flush)) {
+		list_push_back(&c->gw->conns->to_flush, &c->flush);
+	}
 }
 
 static void
@@ -122,6 +171,7 @@ conn_write_close(struct conn *c, int code, const char *why)
 const struct outbox_io conn_io = {
 	.write = io_write,
 	.held = io_held,
+	.want_flush = io_want_flush,
 	.want_writable = io_want_writable,
 	.sent = io_sent,
 };

@@ -8,6 +8,7 @@
 
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "common/turn.h"
 #include "gateway/admission.h"
 #include "gateway/conn.h"
 #include "gateway/watch.h"
@@ -52,6 +53,17 @@ gauge_frames(void *arg)
 	return (double)frames;
 }
 
+static void
+on_turn_end(void *arg)
+{
+	struct conns *conns = arg;
+	struct list *link;
+
+	while ((link = list_pop_front(&conns->to_flush)) != NULL) {
+		conn_flush(LIST_ENTRY(link, struct conn, flush));
+	}
+}
+
 struct conns *
 conns_new(struct gateway *gw)
 {
@@ -63,6 +75,7 @@ conns_new(struct gateway *gw)
 	list_init(&conns->pinged);
 	list_init(&conns->closing);
 	list_init(&conns->resting);
+	list_init(&conns->to_flush);
 	metric_gauge_fn("parley_gateway_connections", NULL,
 	    "WebSocket connections open now", gauge_open, conns);
 	metric_gauge_fn("parley_gateway_sessions", NULL,
@@ -74,6 +87,8 @@ conns_new(struct gateway *gw)
 	    gauge_frames, conns);
 	admission_init(conns);
 	watch_start(conns);
+	conns->turn = turn_new(gw->loop);
+	turn_add(conns->turn, on_turn_end, conns);
 	return conns;
 }
 
@@ -93,6 +108,7 @@ conns_free(struct conns **c)
 	}
 	assert(list_empty(&conns->all));
 	*c = NULL;
+	turn_free(&conns->turn);
 	watch_stop(conns);
 	uv_close((uv_handle_t *)&conns->timer, on_closed);
 }

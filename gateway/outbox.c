@@ -1,7 +1,6 @@
 /*
- * At most one write is held by the library at a time: outbox_flush and the fast
- * path of outbox_push only write while nothing is held. So one pending note is
- * enough, and it is confirmed by the next flush.
+ * At most one write is held by the library at a time: nothing is written while
+ * it holds something. What was in it is confirmed by the next flush.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,10 +17,12 @@ struct item {
 	struct out_note note;
 };
 
-/* Frames written in one flush before other connections get their turn. */
-#define FLUSH_FRAMES_MAX 64
-
 static const struct out_note no_note = { .kind = NOTE_NONE };
+
+/* Frames written in one flush before other connections get their turn. */
+#define FLUSH_FRAMES_MAX 128
+/* So much does not wait for the end of the turn. */
+#define FLUSH_BYTES ((size_t)64 * 1024)
 
 void
 outbox_init(struct outbox *o, const struct outbox_io *io, void *arg,
@@ -32,60 +33,87 @@ outbox_init(struct outbox *o, const struct outbox_io *io, void *arg,
 	o->arg = arg;
 	o->bytes_max = bytes_max;
 	list_init(&o->items);
+	list_init(&o->held);
+}
+
+static struct item *
+item_of(struct list *link)
+{
+	return LIST_ENTRY(link, struct item, link);
 }
 
 static void
-item_free(struct item *item)
+drop(struct outbox *o, struct list *items)
 {
-	out_frame_unref(&item->frame);
-	free(item);
+	struct list *link;
+
+	while ((link = list_pop_front(items)) != NULL) {
+		struct item *item = item_of(link);
+
+		o->bytes -= item->frame->len;
+		out_frame_unref(&item->frame);
+		free(item);
+	}
 }
 
 void
 outbox_drop(struct outbox *o)
 {
-	struct list *link;
-
-	while ((link = list_pop_front(&o->items)) != NULL) {
-		struct item *item = LIST_ENTRY(link, struct item, link);
-
-		o->bytes -= item->frame->len;
-		item_free(item);
-	}
+	drop(o, &o->items);
 }
 
 void
 outbox_fini(struct outbox *o)
 {
-	outbox_drop(o);
-	o->bytes = 0;
-	o->held_bytes = 0;
-	o->held_note = no_note;
+	drop(o, &o->items);
+	drop(o, &o->held);
 }
 
+/* The kernel has all of these. */
 static void
-confirm(struct outbox *o, const struct out_note *note)
+confirm(struct outbox *o, struct list *items)
 {
-	if (note->kind != NOTE_NONE) {
-		o->io->sent(o->arg, note);
+	LIST_FOREACH(link, items) {
+		const struct item *item = item_of(link);
+
+		if (item->note.kind != NOTE_NONE) {
+			o->io->sent(o->arg, &item->note);
+		}
 	}
+	drop(o, items);
 }
 
-/* Writes one frame that counts in o->bytes. */
+/* Writes the first items, as many as go into one write. */
 static enum out_result
-write_one(struct outbox *o, struct out_frame *f, const struct out_note *note)
+write_some(struct outbox *o, size_t max, size_t *count_r)
 {
-	enum out_result r = o->io->write(o->arg, f);
+	struct out_frame *frames[OUT_WRITE_FRAMES];
+	struct list written;
+	size_t bytes = 0;
+	size_t n = 0;
+	enum out_result r;
 
+	list_init(&written);
+	while (n < max && n < OUT_WRITE_FRAMES && !list_empty(&o->items)) {
+		struct item *item = item_of(o->items.next);
+
+		bytes += item->frame->len;
+		if (n > 0 && bytes > OUT_WRITE_BYTES) {
+			break;
+		}
+		frames[n++] = item->frame;
+		list_del(&item->link);
+		list_push_back(&written, &item->link);
+	}
+	r = o->io->write(o->arg, frames, n);
 	if (r == OUT_HELD) {
-		o->held_bytes = f->len;
-		o->held_note = *note;
+		list_splice_back(&o->held, &written);
+	} else if (r == OUT_SENT) {
+		confirm(o, &written);
 	} else {
-		o->bytes -= f->len;
+		drop(o, &written);
 	}
-	if (r == OUT_SENT) {
-		confirm(o, note);
-	}
+	*count_r = n;
 	return r;
 }
 
@@ -94,58 +122,38 @@ outbox_push(struct outbox *o, struct out_frame *f, const struct out_note *note)
 {
 	struct item *item;
 
-	if (note == NULL) {
-		note = &no_note;
-	}
 	if (o->bytes > o->bytes_max) {
 		return PUSH_FULL;
 	}
-	o->bytes += f->len;
-	if (list_empty(&o->items) && o->held_bytes == 0 &&
-	    !o->io->held(o->arg)) {
-		if (write_one(o, f, note) == OUT_DEAD) {
-			return PUSH_DEAD;
-		}
-		if (o->held_bytes > 0) {
-			o->io->want_writable(o->arg);
-		}
-		return PUSH_OK;
-	}
 	item = mem_alloc(sizeof(*item));
 	item->frame = out_frame_ref(f);
-	item->note = *note;
+	item->note = note != NULL ? *note : no_note;
 	list_push_back(&o->items, &item->link);
-	o->io->want_writable(o->arg);
+	o->bytes += f->len;
+	if (o->bytes > FLUSH_BYTES && !o->io->held(o->arg)) {
+		return outbox_flush(o) ? PUSH_OK : PUSH_DEAD;
+	}
+	o->io->want_flush(o->arg);
 	return PUSH_OK;
 }
 
 bool
 outbox_flush(struct outbox *o)
 {
-	struct list *link;
-	int budget = FLUSH_FRAMES_MAX;
+	size_t left = FLUSH_FRAMES_MAX;
 
 	if (o->io->held(o->arg)) {
 		o->io->want_writable(o->arg);
 		return true;
 	}
-	if (o->held_bytes > 0) {
-		struct out_note note = o->held_note;
+	confirm(o, &o->held);
+	while (!list_empty(&o->items) && list_empty(&o->held) && left > 0) {
+		size_t n;
 
-		o->bytes -= o->held_bytes;
-		o->held_bytes = 0;
-		o->held_note = no_note;
-		confirm(o, &note);
-	}
-	while (o->held_bytes == 0 && budget-- > 0 &&
-	    (link = list_pop_front(&o->items)) != NULL) {
-		struct item *item = LIST_ENTRY(link, struct item, link);
-		enum out_result r = write_one(o, item->frame, &item->note);
-
-		item_free(item);
-		if (r == OUT_DEAD) {
+		if (write_some(o, left, &n) == OUT_DEAD) {
 			return false;
 		}
+		left -= n;
 	}
 	if (!outbox_idle(o)) {
 		o->io->want_writable(o->arg);
@@ -156,5 +164,5 @@ outbox_flush(struct outbox *o)
 bool
 outbox_idle(const struct outbox *o)
 {
-	return list_empty(&o->items) && o->held_bytes == 0;
+	return list_empty(&o->items) && list_empty(&o->held);
 }

@@ -1,8 +1,12 @@
 /*
  * outbox: what waits to be written to one connection, bounded in bytes.
  *
- *   push -> [ queue ] -> io.write -> (library holds the rest) -> kernel
- *                          `- at once when nothing is queued or held
+ *   push -> [ queue ] -- end of the turn --> io.write -> kernel
+ *                ^                              `-> (library holds the rest)
+ *                `--- socket writable again ---------'
+ *
+ * What one turn of the loop has for a connection leaves in one write: a system
+ * call, and the waking of the reader, cost more than all else about a frame.
  *
  * An item may carry a note: what the session holds once the kernel has taken
  * the item's last byte. io.sent is told then and not before, so that
@@ -45,11 +49,18 @@ enum out_result {
 	OUT_DEAD, /* the connection is broken */
 };
 
+/* Frames of one write at most, and their bytes if there are several. */
+#define OUT_WRITE_FRAMES 32
+#define OUT_WRITE_BYTES ((size_t)16 * 1024)
+
 struct outbox_io {
-	enum out_result (*write)(void *arg, struct out_frame *f);
+	enum out_result (*write)(void *arg, struct out_frame *const *frames,
+	    size_t n);
 	/* Whether the library still holds bytes of an earlier write. */
 	bool (*held)(void *arg);
-	/* Asks for outbox_flush to be called when the socket takes more. */
+	/* Asks for outbox_flush to be called at the end of the turn. */
+	void (*want_flush)(void *arg);
+	/* ... when the socket takes more. */
 	void (*want_writable)(void *arg);
 	void (*sent)(void *arg, const struct out_note *note);
 };
@@ -57,11 +68,10 @@ struct outbox_io {
 struct outbox {
 	const struct outbox_io *io;
 	void *arg;
-	struct list items;
-	size_t bytes;        /* queued and held */
+	struct list items;   /* queued */
+	struct list held;    /* given to the library, not yet sent */
+	size_t bytes;        /* of both */
 	size_t bytes_max;
-	size_t held_bytes;   /* of these: given to the library, not yet sent */
-	struct out_note held_note;
 };
 
 void outbox_init(struct outbox *o, const struct outbox_io *io, void *arg,
@@ -79,7 +89,8 @@ enum push_result {
 /* Takes its own reference to `f`. `note` may be NULL. */
 MUST_CHECK enum push_result outbox_push(struct outbox *o, struct out_frame *f,
     const struct out_note *note);
-/* The socket is writable and the library holds nothing. False: broken. */
+/* Writes what is queued, unless the library still holds something. False:
+ * broken. */
 MUST_CHECK bool outbox_flush(struct outbox *o);
 /* Nothing queued and nothing held. */
 bool outbox_idle(const struct outbox *o);

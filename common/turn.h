@@ -1,12 +1,14 @@
 /*
  * What is to be done at the end of the loop's turn: modules that gather (sends,
- * receipts, presence questions) are called once all that arrived together has
- * been handled, before the loop sleeps. Main thread only.
+ * receipts, frames to be written) are called once all that arrived together has
+ * been handled, before the loop sleeps. libuv calls the newest handles first: a
+ * turn that is made after an rpc_client comes before it, so that calls which a
+ * hook makes leave as well. Main thread only.
  *
  * SPDX-License-Identifier: MIT
  */
-#ifndef CHATD_TURN_H
-#define CHATD_TURN_H
+#ifndef COMMON_TURN_H
+#define COMMON_TURN_H
 
 #include <uv.h>
 

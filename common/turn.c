@@ -5,7 +5,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "chatd/turn.h"
+#include "common/turn.h"
 
 #include <assert.h>
 #include <stdlib.h>
