@@ -120,7 +120,7 @@ def machine(suite, base, packages):
         run("cp", *debs(packages), made.root / "srv")
         made.once("apt-get", "-qq", "update")
         made.once(*APT, "install", "postgresql", "redis-server", "curl",
-                  "python3-websockets", DEBIAN_FRONTEND="noninteractive")
+                  "procps", "python3-websockets", DEBIAN_FRONTEND="noninteractive")
         made.once("sh", "-c", " ".join(APT) +
                   " --download-only install /srv/*.deb")
         make_successors(made)
@@ -191,8 +191,9 @@ def test_it_starts_against_a_given_database(machine):
         assert machine.sh(f"curl -sf localhost:{port}/readyz") == "ready\n"
     owner = machine.sh("stat -c %U:%G /run/parley/chatd-1.sock")
     assert owner == "parley-chatd:parley\n"
-    assert "root" not in machine.sh(
-        "ps -o user= -C gateway,chatd,presenced | sort -u")
+    accounts = machine.sh(
+        "ps -o euser:32= -C gateway,chatd,presenced | sort -u").split()
+    assert accounts == ["parley-chatd", "parley-gateway", "parley-presenced"]
 
 
 def account(machine, name):

@@ -60,6 +60,7 @@ def test_everything_is_laid_out(prefix):
                  "share/parley/www/index.html",
                  "share/parley/prometheus/alerts.rules.yml",
                  "share/parley/grafana/parley.json",
+                 "share/parley/proxy/haproxy.cfg",
                  "share/doc/parley/README.md",
                  "share/doc/parley/docs/operations.md",
                  "share/doc/parley/docs/decisions/050-debian-packages.md"}
