@@ -102,9 +102,17 @@ def work(results):
     return lines
 
 
+def met(results):
+    """How many targets were met."""
+    wanted = [f for case in results["cases"].values()
+              for f in case.get("figures", []) if f["target"]]
+    return f"{sum(f['met'] is True for f in wanted)} of {len(wanted)}"
+
+
 def table(results):
     parts = [[f"Measured on {results['machine']}, {results['when']}, "
-              f"revision {results['revision']}."], targets(results),
+              f"revision {results['revision']}; {met(results)} targets "
+              "met."], targets(results),
              ["Ceilings, measured in the same run:"], bare(results),
              ["Latencies:"], latencies(results),
              ["CPU of each process (1.00 is one core all the time; `client` "
