@@ -63,7 +63,8 @@
 
 #define TOKEN_HASH_LEN 32
 
-/* A chat of the user as a snapshot holds it. */
+/* A chat of the user as a snapshot holds it; CHAT_MARK_LEN bytes. */
+#define CHAT_MARK_LEN (16 + 8 + 8 + 4)
 struct chat_mark {
 	struct uuid chat;
 	uint64_t last_seq;

@@ -176,6 +176,10 @@ catchup_want_unknown(struct conn *c, const struct uuid *chat,
 			return;
 		}
 	}
+	if (w->unknown == NULL) {
+		w->unknown = mem_alloc(CONN_UNKNOWN_MAX *
+		    sizeof(*w->unknown));
+	}
 	if (w->unknown_len < CONN_UNKNOWN_MAX) {
 		w->unknown[w->unknown_len++] = *chat;
 	} else {
@@ -290,6 +294,9 @@ settle(struct conn *c)
 		if (chat->want == WANT_NOTHING && chat_has_hole(chat)) {
 			chat->want = WANT_HOLES;
 		}
+	}
+	if (c->catchup.asking_all) {
+		chats_rest(&c->chats);
 	}
 }
 
@@ -420,6 +427,9 @@ put_chats(struct conn *c, struct buf *b)
 	size_t cursor = 0;
 	uint32_t count = 0;
 
+	if (w->asking_all) {
+		chats_wake(&c->chats);
+	}
 	while ((chat = chats_next(&c->chats, &cursor)) != NULL) {
 		if (chat->want == WANT_HOLES && !chat_has_hole(chat)) {
 			chat->want = WANT_NOTHING;
@@ -428,6 +438,9 @@ put_chats(struct conn *c, struct buf *b)
 			put_known(b, chat);
 			count++;
 		}
+	}
+	if (w->unknown_len > 0 && w->asking == NULL) {
+		w->asking = mem_alloc(CONN_UNKNOWN_MAX * sizeof(*w->asking));
 	}
 	for (unsigned i = 0; i < w->unknown_len; i++) {
 		const struct chat_known k = { .chat = w->unknown[i] };
@@ -486,7 +499,7 @@ take_turn(struct conn *c, uint64_t now)
 		return;
 	}
 	delist(c);
-	if (c->chats.map.len > CHATS_MAX) {
+	if (chats_count(&c->chats) > CHATS_MAX) {
 		conn_close(c, 1012, "Reconnect to catch up");
 		return;
 	}

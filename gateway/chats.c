@@ -1,18 +1,22 @@
 /*
- * A map of small heap objects: their addresses stay while the map grows.
+ * A map of small heap objects, whose addresses stay while the map grows, for the
+ * chats that are awake, and a sorted array for those at rest.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "gateway/chats.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/mem.h"
 
 void
 chats_init(struct chats *c)
 {
-	map_init(&c->map);
+	map_init(&c->awake);
+	c->rest = NULL;
+	c->rest_len = 0;
 }
 
 static void
@@ -28,31 +32,158 @@ chats_fini(struct chats *c)
 	struct session_chat *chat;
 	size_t cursor = 0;
 
-	while ((chat = map_next(&c->map, &cursor, NULL)) != NULL) {
+	while ((chat = map_next(&c->awake, &cursor, NULL)) != NULL) {
 		chat_free(chat);
 	}
-	map_fini(&c->map);
+	map_fini(&c->awake);
+	free(c->rest);
+	c->rest = NULL;
+	c->rest_len = 0;
+}
+
+/* ---- at rest ------------------------------------------------------------ */
+
+static int
+by_id(const void *a, const void *b)
+{
+	const struct chat_at_rest *x = a, *y = b;
+
+	return uuid_cmp(&x->id, &y->id);
+}
+
+struct chat_at_rest *
+chats_expect(struct chats *c, size_t count)
+{
+	free(c->rest);
+	c->rest = count > 0 ? mem_zalloc(count * sizeof(*c->rest)) : NULL;
+	c->rest_len = count;
+	return c->rest;
+}
+
+void
+chats_sort(struct chats *c)
+{
+	if (c->rest_len > 1) {
+		qsort(c->rest, c->rest_len, sizeof(*c->rest), by_id);
+	}
+}
+
+static struct chat_at_rest *
+find_at_rest(const struct chats *c, const struct uuid *id)
+{
+	const struct chat_at_rest key = { .id = *id };
+
+	return c->rest_len == 0 ? NULL :
+	    bsearch(&key, c->rest, c->rest_len, sizeof(*c->rest), by_id);
+}
+
+static void
+rest_remove(struct chats *c, struct chat_at_rest *r)
+{
+	size_t behind = c->rest_len - (size_t)(r - c->rest) - 1;
+
+	memmove(r, r + 1, behind * sizeof(*r));
+	c->rest_len--;
+}
+
+static struct session_chat *
+chat_new(struct chats *c, const struct uuid *id, uint64_t base)
+{
+	struct session_chat *chat = mem_zalloc(sizeof(*chat));
+
+	chat->id = *id;
+	seqtrack_init(&chat->track, base);
+	map_put(&c->awake, id, chat);
+	return chat;
+}
+
+static struct session_chat *
+wake(struct chats *c, const struct chat_at_rest *r)
+{
+	struct session_chat *chat = chat_new(c, &r->id, r->upto);
+
+	chat->noted = r->upto;
+	chat_told_version(chat, r->version);
+	return chat;
+}
+
+/* Whether nothing of it would be lost by its rest. */
+static bool
+may_rest(const struct session_chat *chat)
+{
+	return !chat_has_hole(chat) && chat->want == WANT_NOTHING &&
+	    !chat->in_flight && chat->noted == chat->track.frontier &&
+	    chat->seen <= chat->track.frontier;
+}
+
+void
+chats_wake(struct chats *c)
+{
+	for (size_t i = 0; i < c->rest_len; i++) {
+		(void)wake(c, &c->rest[i]);
+	}
+	free(c->rest);
+	c->rest = NULL;
+	c->rest_len = 0;
+}
+
+void
+chats_rest(struct chats *c)
+{
+	struct map was = c->awake;
+	struct session_chat *chat;
+	size_t cursor = 0;
+
+	map_init(&c->awake);
+	c->rest = mem_realloc(c->rest, (c->rest_len + was.len + 1) *
+	    sizeof(*c->rest));
+	while ((chat = map_next(&was, &cursor, NULL)) != NULL) {
+		if (may_rest(chat)) {
+			c->rest[c->rest_len++] = (struct chat_at_rest){
+				chat->id, chat->track.frontier,
+				chat->version };
+			chat_free(chat);
+		} else {
+			map_put(&c->awake, &chat->id, chat);
+		}
+	}
+	map_fini(&was);
+	c->rest = mem_realloc(c->rest, (c->rest_len + 1) * sizeof(*c->rest));
+	chats_sort(c);
+}
+
+/* ---- chats -------------------------------------------------------------- */
+
+size_t
+chats_count(const struct chats *c)
+{
+	return c->awake.len + c->rest_len;
 }
 
 struct session_chat *
-chats_get(const struct chats *c, const struct uuid *id)
+chats_get(struct chats *c, const struct uuid *id)
 {
-	return map_get(&c->map, id);
+	struct session_chat *chat = c->awake.len == 0 ? NULL
+	    : map_get(&c->awake, id);
+	struct chat_at_rest *r;
+
+	if (chat != NULL) {
+		return chat;
+	}
+	r = find_at_rest(c, id);
+	if (r != NULL) {
+		chat = wake(c, r);
+		rest_remove(c, r);
+	}
+	return chat;
 }
 
 struct session_chat *
 chats_add(struct chats *c, const struct uuid *id, uint64_t base)
 {
-	struct session_chat *chat = map_get(&c->map, id);
+	struct session_chat *chat = chats_get(c, id);
 
-	if (chat != NULL) {
-		return chat;
-	}
-	chat = mem_zalloc(sizeof(*chat));
-	chat->id = *id;
-	seqtrack_init(&chat->track, base);
-	map_put(&c->map, id, chat);
-	return chat;
+	return chat != NULL ? chat : chat_new(c, id, base);
 }
 
 enum change_verdict
@@ -98,15 +229,19 @@ chat_has_hole(const struct session_chat *chat)
 void
 chats_del(struct chats *c, const struct uuid *id)
 {
-	struct session_chat *chat = map_del(&c->map, id);
+	struct session_chat *chat = map_del(&c->awake, id);
+	struct chat_at_rest *r = find_at_rest(c, id);
 
 	if (chat != NULL) {
 		chat_free(chat);
+	}
+	if (r != NULL) {
+		rest_remove(c, r);
 	}
 }
 
 struct session_chat *
 chats_next(const struct chats *c, size_t *cursor)
 {
-	return map_next(&c->map, cursor, NULL);
+	return map_next(&c->awake, cursor, NULL);
 }

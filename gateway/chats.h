@@ -1,6 +1,13 @@
 /*
  * The chats one session knows, and what of each was written to it. Starts as
- * the marks of the session's user_info. Embedded in a connection; main thread.
+ * the marks of the session's user_info.
+ *
+ *   at rest [id, upto, version] --chats_get, chats_wake--> awake session_chat
+ *           ^------------------------chats_rest----------------'
+ *
+ * Most sessions say nothing most of the time, and of most of their chats nothing
+ * is to be said but how far they go: a chat at rest takes 32 bytes, one that is
+ * awake 150. Embedded in a connection; main thread.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -44,13 +51,34 @@ enum change_verdict {
 	CHANGE_AHEAD, /* one before it is missing */
 };
 
+/* Written up to `upto`, reported as delivered, and no more to say. */
+struct chat_at_rest {
+	struct uuid id;
+	uint64_t upto;
+	uint32_t version;
+};
+
 struct chats {
-	struct map map; /* owns the session_chats */
+	struct map awake;          /* owns the session_chats */
+	struct chat_at_rest *rest; /* owned; by id once they are all there */
+	size_t rest_len;
 };
 
 void chats_init(struct chats *c);
 void chats_fini(struct chats *c);
-struct session_chat *chats_get(const struct chats *c, const struct uuid *id);
+/* For chats that know none: room for `count` of a snapshot, which are filled in
+ * any order, and then sorted. */
+struct chat_at_rest *chats_expect(struct chats *c, size_t count);
+void chats_sort(struct chats *c);
+/* The chat, awake from now on; NULL: not known. Valid until it is deleted or the
+ * chats rest. */
+struct session_chat *chats_get(struct chats *c, const struct uuid *id);
+/* How many are known. */
+size_t chats_count(const struct chats *c);
+/* All are awake from now on. */
+void chats_wake(struct chats *c);
+/* All of which there is no more to say go to rest. */
+void chats_rest(struct chats *c);
 /* A chat the session knows from now on, written up to `base`. If it was known
  * already, it stays as it is. */
 struct session_chat *chats_add(struct chats *c, const struct uuid *id,
@@ -65,7 +93,7 @@ bool chat_awaits_heard(const struct session_chat *chat);
 /* Whether a message or a change is missing. */
 bool chat_has_hole(const struct session_chat *chat);
 void chats_del(struct chats *c, const struct uuid *id);
-/* Walks all: start with *cursor 0; NULL at the end. */
+/* Walks those that are awake: start with *cursor 0; NULL at the end. */
 struct session_chat *chats_next(const struct chats *c, size_t *cursor);
 
 #endif

@@ -154,6 +154,8 @@ conn_gone(struct conn **cp)
 	inbound_fini(&c->in);
 	chats_fini(&c->chats);
 	buf_fini(&c->snapshot);
+	free(c->catchup.unknown);
+	free(c->catchup.asking);
 	free(c->abuse);
 	c->magic = 0;
 	free(c);

@@ -301,7 +301,7 @@ must_hold(const struct conn *c)
  * receipt can overtake another's message, which would then take its state
  * back. */
 static bool
-must_await(const struct conn *c, const struct event *e)
+must_await(struct conn *c, const struct event *e)
 {
 	const struct session_chat *chat = chats_get(&c->chats, &e->chat);
 

@@ -102,24 +102,26 @@ opening_start(struct conn *c, const char *token, size_t len)
 static void
 load_marks(struct conn *c, struct rd *r)
 {
-	uint32_t count = rd_u32(r);
+	size_t count = rd_u32(r);
+	struct chat_at_rest *chat;
 
-	while (count-- > 0 && rd_ok(r)) {
-		struct session_chat *chat;
+	if (count > rd_left(r) / CHAT_MARK_LEN) {
+		r->bad = true;
+		return;
+	}
+	chat = chats_expect(&c->chats, count);
+	while (count-- > 0) {
 		struct chat_mark m;
 
 		get_chat_mark(r, &m);
-		if (!rd_ok(r)) {
-			break;
-		}
-		chat = chats_add(&c->chats, &m.chat, m.last_seq);
-		chat->noted = m.last_seq;
-		chat_told_version(chat, m.version);
+		*chat++ = (struct chat_at_rest){ m.chat, m.last_seq,
+			m.version };
 		if (m.delivered_seq < m.last_seq) {
 			buf_put_uuid(&c->snapshot, &m.chat);
 			buf_put_u64(&c->snapshot, m.last_seq);
 		}
 	}
+	chats_sort(&c->chats);
 }
 
 static void
