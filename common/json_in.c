@@ -1,7 +1,8 @@
 /*
  * Strict JSON in: one pass over the bytes with a small stack of bits (object or
  * array) instead of recursion, so that no input can exhaust the C stack. Only
- * what has passed is given to json-c.
+ * what has passed is given to json-c. Who needs but a few short members of an
+ * object has them picked in the same pass.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -22,6 +23,15 @@ struct scan {
 	/* A key held \u0000: valid, but json-c would cut the key there and take
 	 * it for another one. */
 	bool nul_in_key;
+
+	/* json_in_pick: */
+	struct json_pick *picks;  /* borrowed; NULL: nothing is picked */
+	size_t picks_len;
+	const char *outer;
+	struct json_pick *wanted; /* the value to come is this one's */
+	bool in_outer;            /* below the key `outer` of the text's own */
+	bool outer_seen;
+	bool hard;                /* json-c is to say what it means */
 };
 
 _Static_assert(JSON_IN_DEPTH_MAX < 32, "one bit a level");
@@ -177,16 +187,84 @@ take_string(struct scan *s, bool is_key)
 	return false;
 }
 
+/* ---- picking -------------------------------------------------------------- */
+
+static bool
+key_is(const char *key, const unsigned char *p, size_t len)
+{
+	return strlen(key) == len && memcmp(key, p, len) == 0;
+}
+
+/* A key was taken, here without its quotes. */
+static void
+pick_key(struct scan *s, const unsigned char *p, size_t len)
+{
+	bool inner = s->depth == 2 && s->in_outer;
+
+	s->wanted = NULL;
+	if (s->depth > 1 && !inner) {
+		return;
+	}
+	s->hard = s->hard || memchr(p, '\\', len) != NULL;
+	if (!inner) {
+		s->in_outer = key_is(s->outer, p, len);
+		s->hard = s->hard || (s->in_outer && s->outer_seen);
+		s->outer_seen = s->outer_seen || s->in_outer;
+	}
+	for (size_t i = 0; i < s->picks_len; i++) {
+		struct json_pick *pick = &s->picks[i];
+
+		if (pick->inner == inner && key_is(pick->key, p, len)) {
+			s->hard = s->hard || pick->seen;
+			pick->seen = true;
+			s->wanted = pick;
+			return;
+		}
+	}
+}
+
+/* A string was taken, here without its quotes. */
+static void
+pick_string(struct scan *s, const unsigned char *p, size_t len)
+{
+	if (s->wanted != NULL) {
+		s->hard = s->hard || memchr(p, '\\', len) != NULL;
+		s->wanted->text = (const char *)p;
+		s->wanted->len = len;
+		s->wanted = NULL;
+	}
+}
+
+/* ---- values --------------------------------------------------------------- */
+
 /* A key and its colon; leaves the scan before the value. */
 static bool
 take_key(struct scan *s)
 {
+	const unsigned char *from;
+
 	skip_space(s);
+	from = s->p + 1;
 	if (!take_string(s, true)) {
 		return false;
 	}
+	if (s->picks != NULL) {
+		pick_key(s, from, (size_t)(s->p - 1 - from));
+	}
 	skip_space(s);
 	return take(s, ':');
+}
+
+static bool
+take_text(struct scan *s)
+{
+	const unsigned char *from = s->p + 1;
+
+	if (!take_string(s, false)) {
+		return false;
+	}
+	pick_string(s, from, (size_t)(s->p - 1 - from));
+	return true;
 }
 
 static bool
@@ -211,6 +289,7 @@ enter(struct scan *s, bool object, bool *done_r)
 		*done_r = true;
 		return true;
 	}
+	s->wanted = NULL;
 	s->depth++;
 	s->objects = (s->objects & ~(UINT32_C(1) << s->depth)) |
 	    (uint32_t)object << s->depth;
@@ -234,7 +313,7 @@ take_value(struct scan *s, bool *done_r)
 		s->p++;
 		return enter(s, false, done_r);
 	case '"':
-		return take_string(s, false);
+		return take_text(s);
 	case 't':
 		return take_word(s, "true");
 	case 'f':
@@ -271,9 +350,6 @@ scan_all(struct scan *s, const char *text, size_t len)
 
 	s->p = (const unsigned char *)text;
 	s->end = s->p + len;
-	s->objects = 0;
-	s->depth = 0;
-	s->nul_in_key = false;
 	do {
 		if (!take_value(s, &done)) {
 			return false;
@@ -289,9 +365,26 @@ scan_all(struct scan *s, const char *text, size_t len)
 bool
 json_in_valid(const char *text, size_t len)
 {
-	struct scan s;
+	struct scan s = { 0 };
 
 	return scan_all(&s, text, len);
+}
+
+enum json_picked
+json_in_pick(const char *text, size_t len, const char *outer,
+    struct json_pick *picks, size_t n)
+{
+	struct scan s = { .picks = picks, .picks_len = n, .outer = outer };
+	const char *p = text;
+
+	if (len > INT_MAX || !scan_all(&s, text, len) || s.nul_in_key) {
+		return JSON_PICK_INVALID;
+	}
+	p += strspn(p, " \t\n\r");
+	if (*p != '{') {
+		return JSON_PICK_INVALID;
+	}
+	return s.hard ? JSON_PICK_PARSE : JSON_PICKED;
 }
 
 struct json_object *
@@ -299,7 +392,7 @@ json_in_parse(const char *text, size_t len)
 {
 	struct json_tokener *tok;
 	struct json_object *obj;
-	struct scan s;
+	struct scan s = { 0 };
 
 	if (len > INT_MAX || !scan_all(&s, text, len) || s.nul_in_key) {
 		return NULL;

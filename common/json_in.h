@@ -28,6 +28,28 @@ MUST_CHECK bool json_in_valid(const char *text, size_t len);
  * the result (json_object_put). */
 MUST_CHECK struct json_object *json_in_parse(const char *text, size_t len);
 
+/* A member that is looked for while a text is checked. */
+struct json_pick {
+	bool inner;       /* of the object under `outer`, else of the text's own */
+	const char *key;
+	const char *text; /* found: between its quotes, borrowed; NULL: absent,
+	                   * or no string */
+	size_t len;
+	bool seen;        /* the key is there */
+};
+
+enum json_picked {
+	JSON_PICKED,
+	JSON_PICK_PARSE,   /* valid, but not to be read so: json_in_parse it */
+	JSON_PICK_INVALID, /* json_in_parse would be NULL */
+};
+
+/* Checks like json_in_parse and fills `picks` on the way, without building
+ * anything. Escapes in a key or in a string that is looked for, and keys that
+ * are there twice, are left to the whole parser (JSON_PICK_PARSE). */
+MUST_CHECK enum json_picked json_in_pick(const char *text, size_t len,
+    const char *outer, struct json_pick *picks, size_t n);
+
 /* Valid UTF-8 (RFC 3629: no overlong forms, no surrogates, up to U+10FFFF). */
 MUST_CHECK bool utf8_valid(const char *text, size_t len);
 /* Code points of a valid UTF-8 text. */

@@ -19,7 +19,8 @@
 
 struct request {
 	const struct contract_row *row; /* NULL: no such type */
-	char *type;          /* owned; NULL: none, or no text, or too long */
+	const char *type;    /* NULL: none, or no text, or too long */
+	char *unknown;       /* owned: a type without row; may be NULL */
 	char *request_id;    /* owned; NULL: none, or not a valid one */
 	struct uuid chat;    /* nil: none, or malformed */
 	struct uuid front_msg_id;
@@ -28,6 +29,10 @@ struct request {
 /* ERR_OK, ERR_INVALID_JSON or ERR_UNKNOWN_TYPE. *r is filled as far as the
  * frame allows and is to be released by request_fini in every case. */
 MUST_CHECK enum err request_parse(const char *text, size_t len,
+    struct request *r);
+/* The same for any frame, and slower: request_parse turns to it for what is
+ * unusual. */
+MUST_CHECK enum err request_parse_whole(const char *text, size_t len,
     struct request *r);
 void request_fini(struct request *r);
 

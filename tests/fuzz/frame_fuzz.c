@@ -128,6 +128,27 @@ check_again(struct json_object *obj)
 	json_object_put(again);
 }
 
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* What is picked from the text is what the whole parser finds there. */
+static void
+check_same(const struct request *r, enum err err, const char *text, size_t len)
+{
+	struct request whole;
+
+	CHECK(request_parse_whole(text, len, &whole) == err);
+	CHECK(whole.row == r->row);
+	CHECK(same_text(whole.type, r->type));
+	CHECK(same_text(whole.request_id, r->request_id));
+	CHECK(uuid_eq(&whole.chat, &r->chat));
+	CHECK(uuid_eq(&whole.front_msg_id, &r->front_msg_id));
+	request_fini(&whole);
+}
+
 static void
 check_request(const char *text, size_t len, bool is_object)
 {
@@ -139,6 +160,7 @@ check_request(const char *text, size_t len, bool is_object)
 	CHECK(r.row == NULL || strcmp(r.row->name, r.type) == 0);
 	CHECK(r.request_id == NULL ||
 	    utf8_count(r.request_id, strlen(r.request_id)) <= 64);
+	check_same(&r, err, text, len);
 	request_fini(&r);
 }
 

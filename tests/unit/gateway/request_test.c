@@ -64,6 +64,35 @@ static const struct reads cases[] = {
 	    NULL },
 	{ "{\"type\":\"check_token\"}", ERR_UNKNOWN_TYPE, "check_token", NULL,
 	    NULL, NULL },
+	/* The last of two is meant, and escapes are what they stand for. */
+	{ "{\"type\":\"nope\",\"type\":\"logout\"}", ERR_OK, "logout", NULL,
+	    NULL, NULL },
+	{ "{\"type\":\"logout\",\"type\":7}", ERR_UNKNOWN_TYPE, NULL, NULL,
+	    NULL, NULL },
+	{ "{\"\\u0074ype\":\"logout\"}", ERR_OK, "logout", NULL, NULL, NULL },
+	{ "{\"type\":\"log\\u006fut\",\"request_id\":\"\\\"\"}", ERR_OK,
+	    "logout", "\"", NULL, NULL },
+	{ "{\"msg\":{\"chat_id\":\"" ID1 "\"},\"type\":\"send_message\","
+	    "\"msg\":{\"front_msg_id\":\"" ID2 "\"}}", ERR_OK,
+	    "send_message", NULL, NULL, ID2 },
+	{ "{\"type\":\"send_message\",\"msg\":{\"chat_id\":\"" ID1 "\","
+	    "\"chat_id\":null}}", ERR_OK, "send_message", NULL, NULL, NULL },
+	/* Only what stands where it belongs. */
+	{ "{\"type\":\"open_chat\",\"other\":{\"chat_id\":\"" ID1
+	    "\",\"type\":\"logout\"}}", ERR_OK, "open_chat", NULL, NULL,
+	    NULL },
+	{ "{\"type\":\"send_message\",\"msg\":[{\"chat_id\":\"" ID1
+	    "\"}]}", ERR_OK, "send_message", NULL, NULL, NULL },
+	{ "{\"type\":\"send_message\",\"msg\":{\"x\":{\"chat_id\":\""
+	    ID1 "\"},\"chat_id\":\"" ID2 "\"}}", ERR_OK, "send_message",
+	    NULL, ID2, NULL },
+	{ "{\"type\":[\"logout\"]}", ERR_UNKNOWN_TYPE, NULL, NULL, NULL,
+	    NULL },
+	{ "{\"type\":{\"x\":\"logout\"}}", ERR_UNKNOWN_TYPE, NULL, NULL,
+	    NULL, NULL },
+	{ " {\"type\" : \"logout\" } ", ERR_OK, "logout", NULL, NULL, NULL },
+	{ "{\"a\\u0000b\":1,\"type\":\"logout\"}", ERR_INVALID_JSON, NULL,
+	    NULL, NULL, NULL },
 	{ "[]", ERR_INVALID_JSON, NULL, NULL, NULL, NULL },
 	{ "\"logout\"", ERR_INVALID_JSON, NULL, NULL, NULL, NULL },
 	{ "", ERR_INVALID_JSON, NULL, NULL, NULL, NULL },
@@ -110,6 +139,13 @@ test_cases(void **state)
 		same_id(&r.chat, c->chat);
 		same_id(&r.front_msg_id, c->front);
 		assert_int_equal(r.row != NULL, c->err == ERR_OK);
+		request_fini(&r);
+		assert_int_equal(request_parse_whole(c->frame,
+		    strlen(c->frame), &r), c->err);
+		same_text(r.type, c->type);
+		same_text(r.request_id, c->request_id);
+		same_id(&r.chat, c->chat);
+		same_id(&r.front_msg_id, c->front);
 		request_fini(&r);
 	}
 }
