@@ -7,7 +7,8 @@
 #define COMMON_RPC_LIMITS_H
 
 /* The largest NNG message either side takes (NNG closes the connection beyond
- * it). A batch of 16 reads whose answers are 4 MiB each still fits. */
+ * it). 18 reads of a batch whose answers are 4 MiB each still fit; the rest is
+ * answered ERR_UNAVAILABLE, and so asked again. */
 #define RPC_MESSAGE_MAX ((size_t)72 << 20)
 /* A batch is closed when its bodies reach this. */
 #define RPC_BATCH_BYTES ((size_t)512 << 10)

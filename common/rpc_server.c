@@ -53,6 +53,11 @@ reply_add(struct work *w, const struct frame *asked, const struct rpc_out *out)
 		.body_len = out->body_len,
 	};
 
+	/* More than the caller takes would cost it the connection. */
+	if (w->reply.len + ENVELOPE_FRAME_LEN + f.body_len > RPC_MESSAGE_MAX) {
+		f.status = ERR_UNAVAILABLE;
+		f.body_len = 0;
+	}
 	envelope_add(&w->reply, &f);
 }
 

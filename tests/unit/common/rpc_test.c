@@ -28,6 +28,7 @@ enum answer {
 	ANSWER_ECHO,  /* at once */
 	ANSWER_HOLD,  /* keep the frame, never answer */
 	ANSWER_BUSY,  /* ERR_OVERLOADED */
+	ANSWER_LONG,  /* LONG_ANSWER bytes */
 };
 
 struct node {
@@ -45,8 +46,11 @@ struct outcome {
 	char body[32];
 };
 
+#define LONG_ANSWER (5 << 18)
+
 static uv_loop_t loop;
 static int number;
+static char long_answer[LONG_ANSWER];
 
 static void
 url_of(int i, char *url, size_t len)
@@ -69,6 +73,10 @@ handler(void *arg, struct rpc_in *in)
 	}
 	if (n->answer == ANSWER_BUSY) {
 		out.status = ERR_OVERLOADED;
+	}
+	if (n->answer == ANSWER_LONG) {
+		out.body = long_answer;
+		out.body_len = sizeof(long_answer);
 	}
 	rpc_reply(in, &out);
 }
@@ -185,6 +193,44 @@ many_calls_are_answered_once_each(void **state)
 	assert_int_equal(n.seen, 1000);
 	assert_string_equal(o.body, "hello");
 	assert_int_equal(rpc_client_pending(c), 0);
+	rpc_client_free(&c);
+	node_close(&n);
+}
+
+static void
+on_long_reply(void *arg, enum err status, const struct frame *reply)
+{
+	struct outcome *o = arg;
+
+	assert_int_equal(status, ERR_OK);
+	assert_int_equal(reply->body_len, LONG_ANSWER);
+	o->answered++;
+}
+
+/* 64 calls travel in one batch; their answers are 80 MiB. */
+static void
+answers_beyond_one_message_are_asked_for_again(void **state)
+{
+	struct node n;
+	struct outcome o = { 0 };
+	struct rpc_client *c;
+	struct rpc_request req = { .kind = MSG_send_message };
+	struct rpc_client_conf conf = { .service = "node",
+		.timeout_ms = 10000, .attempt_ms = 5000, .pending_max = 100 };
+	char url[96];
+
+	(void)state;
+	url_of(++number, url, sizeof(url));
+	node_open(&n, number);
+	n.answer = ANSWER_LONG;
+	conf.addresses = url;
+	c = rpc_client_new(&loop, &conf);
+	assert_non_null(c);
+	for (int i = 0; i < ENVELOPE_FRAMES_MAX; i++) {
+		rpc_call(c, &req, on_long_reply, &o);
+	}
+	turn_until(&o.answered, ENVELOPE_FRAMES_MAX);
+	assert_true(n.seen > ENVELOPE_FRAMES_MAX);
 	rpc_client_free(&c);
 	node_close(&n);
 }
@@ -592,6 +638,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 		    many_calls_are_answered_once_each, open_loop, close_loop),
+		cmocka_unit_test_setup_teardown(
+		    answers_beyond_one_message_are_asked_for_again, open_loop,
+		    close_loop),
 		cmocka_unit_test_setup_teardown(
 		    calls_wait_for_a_peer_that_starts_late, open_loop,
 		    close_loop),
