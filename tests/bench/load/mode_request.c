@@ -1,6 +1,7 @@
 /*
- * One kind of request that changes nothing, a window of them in flight at each
- * connection: what reading costs.
+ * One kind of request that changes nothing: what reading costs. A window of them
+ * in flight at each connection, or at a rate over all of them, each then with one
+ * in flight at most.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #include "bench/load/load.h"
+#include "bench/load/pace.h"
 #include "common/attr.h"
 #include "common/mem.h"
 
@@ -27,6 +29,8 @@ static const struct request {
 
 static const struct request *request;
 static uint32_t *asked; /* per client, how often */
+static struct pace pace;
+static uint32_t next_asker;
 
 static uint32_t
 clients_wanted(void)
@@ -78,6 +82,9 @@ begin(uint64_t now)
 		    options.request);
 		exit(2);
 	}
+	if (options.rate > 0) {
+		pace_begin(&pace, options.rate, now);
+	}
 	asked = mem_zalloc(options.connections * sizeof(*asked));
 	for (uint32_t i = 0; i < options.connections; i++) {
 		fill_window(&clients[i], now);
@@ -109,11 +116,40 @@ on_frame(struct client *c, const char *json, size_t len, uint64_t now)
 	fill_window(c, now);
 }
 
+/* The next one that is not waiting for an answer; NULL when all are: what is due
+ * then waits, and is charged for it. */
+static struct client *
+free_asker(void)
+{
+	for (uint32_t i = 0; i < options.connections; i++) {
+		struct client *c = &clients[next_asker++ %
+		    options.connections];
+
+		if (c->in_flight == 0 && c->state == CLIENT_READY) {
+			return c;
+		}
+	}
+	return NULL;
+}
+
 static uint64_t
 on_turn(uint64_t now)
 {
-	(void)now;
-	return NEVER;
+	struct client *c = NULL;
+	uint64_t due_ns;
+
+	if (!sending || options.rate <= 0) {
+		return NEVER;
+	}
+	while (pace_wait(&pace, now) == 0) {
+		c = free_asker();
+		if (c == NULL) {
+			return NEVER; /* an answer will free one */
+		}
+		(void)pace_take(&pace, now, &due_ns);
+		send_one(c, due_ns);
+	}
+	return pace_wait(&pace, now);
 }
 
 const struct mode mode_request = {

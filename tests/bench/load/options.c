@@ -150,7 +150,6 @@ makes_sense(const struct mode *mode)
 	    options.connections > 0 && options.senders > 0 &&
 	    options.window > 0 && options.opening_max > 0 &&
 	    (!grouped || options.world.group >= 2) &&
-	    (mode != &mode_request || options.rate <= 0) &&
 	    (mode != &mode_mixed || (options.world.group % 2 == 0 &&
 	    options.rate + options.group_rate > 0)) &&
 	    (mode != &mode_seed || options.database != NULL);

@@ -25,11 +25,13 @@ usage_parse(const char *text, struct watched *w)
 	return w->pid > 0;
 }
 
-/* Fields 4 (parent), 14 and 15 (ticks in user and system mode); the second,
- * the name, may hold anything up to the last bracket. */
+/* Fields 4 (parent), 14 and 15 (ticks in user and system mode), 16 and 17 (the
+ * same of children that ended); the second, the name, may hold anything up to the
+ * last bracket. */
 static bool
 read_stat(int pid, int *parent_r, unsigned long *user_r, unsigned long *system_r)
 {
+	unsigned long ended_user, ended_system;
 	char path[64], line[1024];
 	const char *p;
 	FILE *f;
@@ -44,8 +46,14 @@ read_stat(int pid, int *parent_r, unsigned long *user_r, unsigned long *system_r
 	fclose(f);
 	line[n] = '\0';
 	p = strrchr(line, ')');
-	return p != NULL && sscanf(p + 1, " %*c %d %*d %*d %*d %*d %*u %*u "
-	    "%*u %*u %*u %lu %lu", parent_r, user_r, system_r) == 3;
+	if (p == NULL || sscanf(p + 1, " %*c %d %*d %*d %*d %*d %*u %*u "
+	    "%*u %*u %*u %lu %lu %lu %lu", parent_r, user_r, system_r,
+	    &ended_user, &ended_system) != 5) {
+		return false;
+	}
+	*user_r += ended_user;
+	*system_r += ended_system;
+	return true;
 }
 
 static void

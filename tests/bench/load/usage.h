@@ -1,7 +1,8 @@
 /*
  * What processes use while a load runs, from /proc: CPU time in user and system
  * mode, context switches, resident memory. A watched process stands for itself
- * and its children (PostgreSQL's backends); threads are included. One thread.
+ * and its children (PostgreSQL's backends), also those that ended meanwhile;
+ * threads are included. One thread.
  *
  * SPDX-License-Identifier: MIT
  */

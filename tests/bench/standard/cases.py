@@ -131,8 +131,8 @@ def store(bench, world, messages, people):
     result = bench.load(*PRIVATE_100)
     result["seeded_in_s"] = took
     result["open_chat"] = with_metrics(
-        "open_chat", "request", "--connections", 50, "--chats", 20,
-        "--seconds", 3, world=world)(bench)
+        "open_chat", "request", "--connections", 100, "--chats", 20,
+        "--rate", 200, "--seconds", 3, world=world)(bench)
     result["group"] = bench.load("group", "--group", 500, "--senders", 4,
                                  "--seconds", bench.seconds / 2)
     return result
