@@ -71,11 +71,13 @@ def test_selectors_select_and_ports_are_there(cluster):
         for rule in pod.spec.get("topologySpreadConstraints", []):
             assert selects(rule["labelSelector"], pod.labels)
         for container in pod.spec["containers"]:
-            for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-                check = container.get(probe, {"httpGet": {"port": None}})
-                port = list(check.values())[0]
-                if isinstance(port, dict) and port["port"] is not None:
-                    assert port["port"] in pod.ports
+            probes = [container[name] for name in container
+                      if name.endswith("Probe")]
+            assert len(probes) == (
+                3 if pod.component in KINDS else 1), container["name"]
+            for probe in probes:
+                check = probe.get("httpGet") or probe["tcpSocket"]
+                assert check["port"] in pod.ports, probe
     for service in cluster.all("Service"):
         pod, = cluster.selected({"matchLabels": service["spec"]["selector"]})
         for port in service["spec"]["ports"]:
