@@ -59,6 +59,7 @@ enum lane {
 	LANE_SEND, /* the hot path: message sends */
 	LANE_READ, /* everything else that answers quickly */
 	LANE_SLOW, /* password hashing: never shares a batch */
+	LANE_OPENING, /* what connecting clients wait for: comes in storms */
 	LANE_COUNT,
 };
 

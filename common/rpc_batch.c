@@ -37,6 +37,7 @@ batch_max(const struct peer *p, enum lane lane)
 {
 	switch (lane) {
 	case LANE_SEND:
+	case LANE_OPENING:
 		return ENVELOPE_FRAMES_MAX;
 	case LANE_READ:
 		return slots_spare(p, lane) ? READ_BATCH

@@ -19,9 +19,14 @@
 #include "common/rpc_links.h"
 #include "common/rpc_peer.h"
 
-/* Batches in flight at one peer, by lane. Few for sends: while they are away
- * the next batch gathers. Slow calls ride alone, so they need more. */
-static const unsigned lane_slots[LANE_COUNT] = { 8, 16, 16 };
+/* Batches in flight at one peer, by lane. Few for sends and openings: while they
+ * are away the next batch gathers. Slow calls ride alone, so they need more. */
+static const unsigned lane_slots[LANE_COUNT] = {
+	[LANE_SEND] = 8,
+	[LANE_READ] = 16,
+	[LANE_SLOW] = 16,
+	[LANE_OPENING] = 4,
+};
 
 struct pipe_note {
 	struct rpc_post post;
