@@ -7,6 +7,8 @@ A new case is one more entry of CASES.
 SPDX-License-Identifier: MIT
 """
 
+import os
+import signal
 import time
 from dataclasses import dataclass
 from typing import Callable
@@ -141,8 +143,6 @@ def store(bench, world, messages, people):
 def stall(bench):
     """The gateway stands still for 300 ms under an open loop: whoever measures
     rightly sees it in every message that was due meanwhile."""
-    import os
-    import signal
     process = bench.start_load("private", "--connections", 200, "--rate",
                                2000, "--seconds", 4)
     time.sleep(3)
