@@ -17,6 +17,7 @@
 
 #include <netinet/in.h>
 #include <nng/nng.h>
+#include <stdatomic.h>
 #include <uv.h>
 
 #include "common/inbox.h"
@@ -110,6 +111,7 @@ struct tunnel_nng {
 	bool joined;      /* there was a pipe */
 	bool gone;        /* it is no more */
 	nng_socket socket;
+	atomic_int pipe_id; /* of the one pipe it may have; 0: none yet */
 	nng_pipe pipe;    /* written by NNG's thread before `added` is posted */
 	nng_aio *take;    /* owned; from NNG */
 	nng_aio *give;    /* owned; to NNG */

@@ -33,17 +33,24 @@ on_give(void *arg)
 	tunnel_post(&((struct tunnel_link *)arg)->nng.given);
 }
 
-/* NNG's thread. */
+/* NNG's threads. A link has one pipe: a dialler of NNG 1.5 whose pause is drawn
+ * negative (half of all) connects again at once, whatever its settings say. */
 static void
 on_pipe(nng_pipe pipe, nng_pipe_ev ev, void *arg)
 {
-	struct tunnel_link *l = arg;
+	struct tunnel_nng *n = &((struct tunnel_link *)arg)->nng;
+	int id = nng_pipe_id(pipe);
+	int none = 0;
 
-	if (ev == NNG_PIPE_EV_ADD_POST) {
-		l->nng.pipe = pipe;
-		tunnel_post(&l->nng.added);
-	} else {
-		tunnel_post(&l->nng.removed);
+	if (ev == NNG_PIPE_EV_ADD_PRE) {
+		if (atomic_compare_exchange_strong(&n->pipe_id, &none, id)) {
+			n->pipe = pipe;
+		} else {
+			(void)nng_pipe_close(pipe);
+		}
+	} else if (atomic_load(&n->pipe_id) == id) {
+		tunnel_post(ev == NNG_PIPE_EV_ADD_POST ? &n->added
+		                                       : &n->removed);
 	}
 }
 
@@ -171,6 +178,7 @@ dial(struct tunnel_link *l)
 	if (rv != 0) {
 		return rv;
 	}
+	(void)nng_pipe_notify(s, NNG_PIPE_EV_ADD_PRE, on_pipe, l);
 	(void)nng_pipe_notify(s, NNG_PIPE_EV_ADD_POST, on_pipe, l);
 	(void)nng_pipe_notify(s, NNG_PIPE_EV_REM_POST, on_pipe, l);
 	(void)nng_dialer_set_ms(d, NNG_OPT_RECONNMINT, NEVER_MS);
