@@ -133,6 +133,10 @@ on_erased(void *arg, struct db_result *res)
 		request_fail(r, err, NULL);
 		return;
 	}
+	if (db_rows(res, ERASE_STILL_THERE) > 0) {
+		answer_step(r, NULL, 0, false);
+		return;
+	}
 	admin_audit(r, FIELD_admin_user_erase_by, "user_erased", whom(r), "");
 	groups_purge(r->svc->groups);
 	answer_step(r, NULL, 0, true);

@@ -164,4 +164,5 @@ store_erase_end_steps(struct db_unit *u, const struct uuid *user)
 	of_user(u, SQL_erase_members, user);
 	of_user(u, SQL_erase_group_traces, user);
 	of_user(u, SQL_erase_user, user);
+	store_admin_there_step(u, user);
 }

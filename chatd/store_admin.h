@@ -78,7 +78,9 @@ enum erase_messages_step {
 };
 void store_erase_messages_steps(struct db_unit *u, const struct uuid *user,
     int64_t limit);
-/* The rest, when no message and no group is left. */
+/* The rest, when no message and no group is left. A row of ERASE_STILL_THERE: a
+ * message has come meanwhile, begin again. */
+#define ERASE_STILL_THERE 6
 void store_erase_end_steps(struct db_unit *u, const struct uuid *user);
 
 #endif

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "chatd/parleyctl/call.h"
@@ -49,6 +50,30 @@ const struct config_row settings_rows[] = {
 };
 
 /* ---- running --------------------------------------------------------------- */
+
+/* Closing the links should take no time at all. */
+#define END_SECONDS 3
+
+static volatile sig_atomic_t end_status;
+
+/* Signal handler. */
+static void
+on_end_stuck(int number UNUSED)
+{
+	_exit(end_status);
+}
+
+/* All is done and said; NNG's threads have been seen not to let go. */
+static void
+end_links(enum ctl_exit status)
+{
+	fflush(stdout);
+	end_status = (sig_atomic_t)status;
+	signal(SIGALRM, on_end_stuck);
+	alarm(END_SECONDS);
+	call_end();
+	alarm(0);
+}
 
 static enum ctl_exit
 start_log(void)
@@ -92,11 +117,11 @@ run(struct line *l, const struct command *c, int used)
 	}
 	if (status == CTL_OK) {
 		status = c->fn(&args);
-		call_end();
 	}
-	if (fflush(stdout) != 0 && status == CTL_OK) {
+	if ((fflush(stdout) != 0 || ferror(stdout)) && status == CTL_OK) {
 		status = ctl_fail(CTL_FAILED, "cannot write the output");
 	}
+	end_links(status);
 	return status;
 }
 

@@ -267,5 +267,9 @@ UPDATE chats SET create_request_id = NULL, created_by = NULL
 WHERE created_by = $1::uuid
 
 -- name: erase_user
--- Tokens and contacts, his and others' of him, go with the row.
-DELETE FROM users WHERE id = $1::uuid
+-- Tokens and contacts, his and others' of him, go with the row. A send that was
+-- under way when he was cut off may have come meanwhile: then not yet. From here
+-- on he is a member of nothing, so no other can.
+DELETE FROM users u
+WHERE u.id = $1::uuid
+	AND NOT EXISTS (SELECT FROM messages m WHERE m.sender_id = $1::uuid)

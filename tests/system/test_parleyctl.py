@@ -479,6 +479,35 @@ async def test_deleting_both_sides_of_a_chat_deletes_the_chat(stack, tool):
     poll(lambda: not found_in(stack, chat_id), "rest of the chat")
 
 
+async def test_a_message_that_comes_last_is_erased_too(own_stack):
+    """A send that was under way when its sender was cut off is stored right
+    before the account goes."""
+    stack, tool = own_stack, Tool(own_stack)
+    ann, ben = person(stack, tool), person(stack, tool)
+    one = await Session.open(stack.gateways[0], ann)
+    two = await Session.open(stack.gateways[1], ben)
+    chat_id = await private_chat(one, two)
+    with stack.postgres.connect(stack.database) as link:
+        # Once, when the chat is about to get its other member.
+        link.execute(f"""
+            CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql
+            SECURITY DEFINER AS $f$ BEGIN
+            INSERT INTO messages (chat_id, seq, id, sender_id, front_msg_id,
+                format, content, created_at)
+            VALUES ('{chat_id}', 1, gen_random_uuid(), '{ann.id}',
+                gen_random_uuid(), 0, 'just before', now())
+            ON CONFLICT DO NOTHING;
+            UPDATE chats SET last_seq = 1 WHERE id = '{chat_id}';
+            RETURN NEW; END $f$""")
+        link.execute("CREATE TRIGGER late BEFORE UPDATE ON members FOR EACH "
+                     f"ROW WHEN (OLD.user_id = '{ann.id}' AND NEW.user_id <> "
+                     "OLD.user_id) EXECUTE FUNCTION late()")
+        out = tool.json("user", "delete", ann.username, "--yes")
+        link.execute("DROP TRIGGER late ON members")
+    assert out[0]["messages"] == 1
+    assert not found_in(stack, ann.id, "just before")
+
+
 async def test_deleting_goes_on_where_it_was_cut_off(own_stack):
     stack, tool = own_stack, Tool(own_stack)
     ann, _, words, chats, url = await talk_of(stack, tool)
