@@ -157,3 +157,40 @@ def test_every_hot_statement_finds_its_rows_by_whole_keys(world, believed):
                     for column in columns:
                         assert f"{column} =" in condition, f"{name}:\n{plan}"
     assert seen == HOT
+
+
+CHATS, MESSAGES = 20, 30
+ROUND = [
+    """INSERT INTO users (id, username, name, email, password_hash)
+       SELECT gen_random_uuid(), 'u' || i, 'U', i || '@x.org', ''
+       FROM generate_series(100, 101) i""",
+    f"""INSERT INTO chats (id, kind, private_key, last_seq)
+        SELECT gen_random_uuid(), 0, i, {MESSAGES}
+        FROM generate_series(1, {CHATS}) i""",
+    f"""INSERT INTO members (chat_id, user_id, delivered_seq)
+        SELECT c.id, u.id, {MESSAGES} FROM chats c CROSS JOIN users u""",
+    f"""INSERT INTO messages (chat_id, seq, id, sender_id, front_msg_id, format,
+            content, created_at)
+        SELECT c.id, q, gen_random_uuid(), u.id, gen_random_uuid(), 0, 'x', now()
+        FROM chats c CROSS JOIN (SELECT id FROM users LIMIT 1) u
+        CROSS JOIN generate_series(1, {MESSAGES}) q""",
+]
+
+
+def test_announcing_looks_at_each_message_and_not_at_each_pair(world):
+    """Every chat of a round held against every message of it would be a
+    product: what a join threw away is counted."""
+    postgres = world.shared_postgres()
+    database = postgres.make_database(template="parley_template")
+    postgres.execute(database, *ROUND)
+    with postgres.connect(database) as link:
+        assert "receipts_announce" in dict(hot_plans(link))
+        chats, = link.execute(
+            "SELECT array_agg(id)::text FROM chats").fetchone()
+        plan = "\n".join(row[0] for row in link.execute(
+            "EXPLAIN (ANALYZE, TIMING OFF) EXECUTE "
+            f"s_receipts_announce('{chats}', 5000)").fetchall())
+    assert f"rows={CHATS * MESSAGES} " in plan, plan
+    thrown = sum(int(n) for n in re.findall(
+        r"Rows Removed by (?:Join )?Filter: (\d+)", plan))
+    assert thrown < CHATS * MESSAGES, plan
