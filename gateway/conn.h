@@ -83,9 +83,9 @@ struct conn_catchup {
 
 struct conn {
 	uint32_t magic;
+	enum conn_state state;
 	struct gateway *gw;      /* borrowed */
 	struct lws *wsi;         /* borrowed; NULL when CLOSED */
-	enum conn_state state;
 	struct uuid session;
 	struct uuid user;        /* nil until the token is checked */
 	struct uuid token;
@@ -104,7 +104,6 @@ struct conn {
 	uint64_t rest_due_ms;
 
 	struct list turn;        /* conns.waiting; unlinked: it does not */
-	bool admitted;           /* counts in conns.admitted */
 	uint64_t opening_call;   /* rpc id; 0: none */
 	struct fan_user *fan;    /* borrowed; NULL: not subscribed */
 	struct list fan_link;
@@ -112,7 +111,6 @@ struct conn {
 	struct outbox out;
 	struct list flush;       /* conns.to_flush; unlinked: nothing new */
 	struct inbound in;
-	bool read_paused;
 	struct conn_call call;
 	struct chats chats;
 	struct conn_catchup catchup;
@@ -129,6 +127,8 @@ struct conn {
 	size_t abuse_len;
 	size_t abuse_next;
 
+	bool admitted;           /* counts in conns.admitted */
+	bool read_paused;        /* `in` is full */
 	bool announced;          /* presenced was told of it */
 	bool lingers;            /* its token outlives the logout: presence
 	                          * takes its grace */

@@ -34,7 +34,7 @@
 #define HEADERS_AT_ONCE 8192
 #define HEADER_DATA_MAX 8192
 /* Each WebSocket has one: longer messages come in chunks of it. */
-#define RX_BUFFER 512
+#define RX_BUFFER 384
 #define READ_BUFFER 16384
 #define TX_AT_ONCE (1024 * 1024)
 #define HTTP_IDLE_S 15
