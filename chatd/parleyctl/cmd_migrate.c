@@ -86,7 +86,7 @@ cmd_migrate_status(const struct ctl_args *args UNUSED)
 {
 	enum ctl_exit status;
 	PGconn *conn = sql_open(&status);
-	int64_t version;
+	int64_t version = 0;
 
 	if (conn == NULL) {
 		return status;
