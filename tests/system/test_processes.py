@@ -321,7 +321,8 @@ def test_a_peer_of_another_envelope_version_is_refused_clearly(
 
 
 def test_metrics_are_well_formed(stack):
-    line = re.compile(r"[a-z_][a-z0-9_]*(\{[^}]*\})? "
+    label = r'[a-z_]+="[^"\\\n]*"'
+    line = re.compile(rf"[a-z_][a-z0-9_]*(\{{{label}(,{label})*\}})? "
                       r"(-?[0-9.e+-]+|\+Inf|NaN)\Z")
     for process in stack.processes():
         status, text = process.admin("/metrics")
