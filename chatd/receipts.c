@@ -20,7 +20,9 @@
 #include "common/metrics.h"
 #include "common/turn.h"
 
-/* Marks of one transaction. */
+/* Marks of one transaction, which holds the locks of their chats: more than one
+ * report's only if it is of a gateway of the release before. */
+#define GATHER_MAX DELIVERED_MARKS_MAX
 #define ROUND_MAX 1000
 /* Marks waiting; beyond, reports are refused and gateways repeat them. */
 #define WAITING_MAX 100000
@@ -96,7 +98,7 @@ gathering(struct receipts *p, size_t need)
 		return round_new(p);
 	}
 	last = LIST_ENTRY(p->rounds.prev, struct round, link);
-	return last->n + need <= ROUND_MAX ? last : round_new(p);
+	return last->n + need <= GATHER_MAX ? last : round_new(p);
 }
 
 static void

@@ -109,6 +109,9 @@ struct catch_up_part {
 	size_t json_len;
 };
 
+/* Of one report_delivered: the chat is locked while they are stored. */
+#define DELIVERED_MARKS_MAX 250
+
 /* `user` holds all of the chat up to and including `upto`. */
 struct delivered_mark {
 	struct uuid user;

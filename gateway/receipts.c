@@ -31,7 +31,6 @@
 #define TICK_MS 10
 #define CALLS_MAX 256
 #define MARKS_MAX 100000
-#define MARKS_A_CALL 2000
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 5000
 /* Longest wait for the pace. */
@@ -244,8 +243,8 @@ on_reply(void *arg, enum err status, const struct frame *reply)
 static void
 collect(struct chat_marks *cm, struct buf *body)
 {
-	size_t max = cm->marks.len < MARKS_A_CALL ? cm->marks.len
-	    : MARKS_A_CALL;
+	size_t max = cm->marks.len < DELIVERED_MARKS_MAX ? cm->marks.len
+	    : DELIVERED_MARKS_MAX;
 	const struct mark *m;
 	size_t cursor = 0;
 
