@@ -351,13 +351,13 @@ struct db *
 db_open(uv_loop_t *loop, const char *url, unsigned connections)
 {
 	char error[256];
-	PGconn *conn = db_connect(url, error, sizeof(error));
+	PGconn *conn = db_connect(url, NULL, error, sizeof(error));
 	struct db *db;
 
 	/* Gone since the schema was checked: it is waited for like later on. Once
 	 * more, since it may have come back between the two looks. */
 	if (conn == NULL && !db_is_away(url)) {
-		conn = db_connect(url, error, sizeof(error));
+		conn = db_connect(url, NULL, error, sizeof(error));
 	}
 	if (conn == NULL && !db_is_away(url)) {
 		log_error("cannot_reach_postgres", "cause=\"%s\" "
@@ -398,6 +398,7 @@ bool
 db_settle(struct db *db)
 {
 	db->settling = true;
+	db_keep_settle(db);
 	return db->job == NULL;
 }
 

@@ -3,11 +3,16 @@
  * Blocks: at start on the main thread, later on libuv's thread pool. Shares
  * nothing but its arguments.
  *
+ * What is bounded by what: reaching a server by connect_timeout, for each of its
+ * addresses; all that is asked of it afterwards by SETUP_MS, since a server that
+ * was frozen answers nothing, while its kernel keeps the connection alive.
+ *
  * Error lines are made of libpq's own words about host and cause. They never
  * hold the connection string, which may hold the password.
  *
  * SPDX-License-Identifier: MIT
  */
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,7 +20,13 @@
 #include "chatd/db_fault.h"
 #include "chatd/db_int.h"
 #include "common/attr.h"
+#include "common/clock.h"
 #include "common/log.h"
+
+/* From the connection to its last statement prepared: tens of milliseconds. */
+#define SETUP_MS 5000
+/* How soon one who is told to give up does. */
+#define GIVE_UP_MS 100
 
 /*
  * Settings of every session. The plans: all statements here touch few rows by
@@ -106,107 +117,198 @@ db_is_away(const char *url)
 	return answer == PQPING_REJECT || answer == PQPING_NO_RESPONSE;
 }
 
-static bool
-set_session(PGconn *conn, char *error, size_t error_len)
-{
-	PGresult *res = PQexec(conn, session_settings);
-	ExecStatusType status = PQresultStatus(res);
+/* A connection that is being made ready. */
+struct setup {
+	PGconn *conn;
+	const atomic_bool *given_up; /* or NULL */
+	uint64_t deadline_ms;
+	char *error;
+	size_t error_len;
+};
 
-	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
-		db_first_line(PQerrorMessage(conn), error, error_len);
-		PQclear(res);
-		return false;
+static bool
+is_over(struct setup *s)
+{
+	if (s->given_up != NULL && atomic_load(s->given_up)) {
+		snprintf(s->error, s->error_len, "given up");
+		return true;
+	}
+	if (clock_mono_ms() >= s->deadline_ms) {
+		snprintf(s->error, s->error_len, "the server took the "
+		    "connection, but has not made it ready within %d s",
+		    SETUP_MS / 1000);
+		return true;
+	}
+	return false;
+}
+
+/* Waits until PQgetResult would not block. */
+static bool
+await_result(struct setup *s)
+{
+	PGconn *conn = s->conn;
+
+	while (PQisBusy(conn) != 0) {
+		struct pollfd pfd = { .fd = PQsocket(conn), .events = POLLIN };
+
+		if (is_over(s)) {
+			return false;
+		}
+		(void)poll(&pfd, 1, GIVE_UP_MS);
+		if (PQconsumeInput(conn) != 1) {
+			db_first_line(PQerrorMessage(conn), s->error,
+			    s->error_len);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* The last result of a simple query, or NULL and the error. */
+static PGresult *
+ask(struct setup *s, const char *sql)
+{
+	PGresult *last = NULL, *res;
+
+	if (PQsendQuery(s->conn, sql) != 1) {
+		db_first_line(PQerrorMessage(s->conn), s->error, s->error_len);
+		return NULL;
+	}
+	for (;;) {
+		if (!await_result(s)) {
+			PQclear(last);
+			return NULL;
+		}
+		res = PQgetResult(s->conn);
+		if (res == NULL) {
+			return last;
+		}
+		if (last != NULL &&
+		    PQresultStatus(last) == PGRES_FATAL_ERROR) {
+			PQclear(res);
+			continue;
+		}
+		PQclear(last);
+		last = res;
+	}
+}
+
+static bool
+set_session(struct setup *s)
+{
+	PGresult *res = ask(s, session_settings);
+	bool good = PQresultStatus(res) == PGRES_TUPLES_OK;
+
+	if (res != NULL && !good) {
+		db_first_line(PQresultErrorMessage(res), s->error,
+		    s->error_len);
 	}
 	PQclear(res);
-	return true;
+	return good;
 }
 
 /* A standby, or a primary that was told so: it would refuse every send. */
 static bool
-takes_writes(PGconn *conn, char *error, size_t error_len)
+takes_writes(struct setup *s)
 {
-	PGresult *res = PQexec(conn, "SHOW transaction_read_only");
-	bool good = PQresultStatus(res) == PGRES_TUPLES_OK &&
-	    strcmp(PQgetvalue(res, 0, 0), "off") == 0;
+	PGresult *res = ask(s, "SHOW transaction_read_only");
+	bool told = PQresultStatus(res) == PGRES_TUPLES_OK;
+	bool good = told && strcmp(PQgetvalue(res, 0, 0), "off") == 0;
 
-	if (!good && PQresultStatus(res) == PGRES_TUPLES_OK) {
-		snprintf(error, error_len, "the server is read-only (%s)",
+	if (told && !good) {
+		snprintf(s->error, s->error_len, "the server is read-only (%s)",
 		    db_fault_remedy("25006"));
-	} else if (!good) {
-		db_first_line(PQerrorMessage(conn), error, error_len);
+	} else if (res != NULL && !good) {
+		db_first_line(PQresultErrorMessage(res), s->error,
+		    s->error_len);
 	}
 	PQclear(res);
 	return good;
 }
 
 static bool
-send_prepares(PGconn *conn)
+send_prepares(struct setup *s)
 {
-	if (PQenterPipelineMode(conn) != 1) {
+	bool sent = PQenterPipelineMode(s->conn) == 1;
+
+	for (int i = 0; sent && i < SQL_COUNT; i++) {
+		sent = PQsendPrepare(s->conn, sql_statements[i].name,
+		    sql_statements[i].text, 0, NULL) == 1;
+	}
+	if (!sent || PQpipelineSync(s->conn) != 1) {
+		db_first_line(PQerrorMessage(s->conn), s->error, s->error_len);
 		return false;
 	}
-	for (int i = 0; i < SQL_COUNT; i++) {
-		if (PQsendPrepare(conn, sql_statements[i].name,
-		    sql_statements[i].text, 0, NULL) != 1) {
-			return false;
-		}
+	return true;
+}
+
+static bool
+read_prepare(struct setup *s, const char *name)
+{
+	char line[256];
+	PGresult *res;
+	bool good;
+
+	if (!await_result(s)) {
+		return false;
 	}
-	return PQpipelineSync(conn) == 1;
+	res = PQgetResult(s->conn);
+	good = PQresultStatus(res) == PGRES_COMMAND_OK;
+	if (!good) {
+		db_first_line(PQresultErrorMessage(res), line, sizeof(line));
+		snprintf(s->error, s->error_len,
+		    "statement %s cannot be prepared: %s", name, line);
+	}
+	PQclear(res);
+	if (good && await_result(s)) {
+		PQclear(PQgetResult(s->conn)); /* the NULL that ends it */
+	}
+	return good;
 }
 
 /* The results of send_prepares: one a statement, each followed by NULL. */
 static bool
-read_prepares(PGconn *conn, char *error, size_t error_len)
+read_prepares(struct setup *s)
 {
-	char line[256];
+	PGresult *sync;
+	bool good;
 
 	for (int i = 0; i < SQL_COUNT; i++) {
-		PGresult *res = PQgetResult(conn);
-
-		if (PQresultStatus(res) != PGRES_COMMAND_OK) {
-			db_first_line(PQresultErrorMessage(res), line,
-			    sizeof(line));
-			snprintf(error, error_len,
-			    "statement %s cannot be prepared: %s",
-			    sql_statements[i].name, line);
-			PQclear(res);
+		if (!read_prepare(s, sql_statements[i].name)) {
 			return false;
 		}
-		PQclear(res);
-		res = PQgetResult(conn);
-		PQclear(res);
 	}
-	PGresult *sync = PQgetResult(conn);
-	bool good = PQresultStatus(sync) == PGRES_PIPELINE_SYNC;
-
+	if (!await_result(s)) {
+		return false;
+	}
+	sync = PQgetResult(s->conn);
+	good = PQresultStatus(sync) == PGRES_PIPELINE_SYNC;
 	PQclear(sync);
 	if (!good) {
-		db_first_line(PQerrorMessage(conn), error, error_len);
+		db_first_line(PQerrorMessage(s->conn), s->error, s->error_len);
 	}
 	return good;
 }
 
 PGconn *
-db_connect(const char *url, char *error, size_t error_len)
+db_connect(const char *url, const atomic_bool *given_up, char *error,
+    size_t error_len)
 {
-	PGconn *conn = db_connect_plain(url, error, error_len);
+	struct setup s = {
+		.conn = db_connect_plain(url, error, error_len),
+		.given_up = given_up,
+		.deadline_ms = clock_mono_ms() + SETUP_MS,
+		.error = error,
+		.error_len = error_len,
+	};
 
-	if (conn == NULL) {
+	if (s.conn == NULL) {
 		return NULL;
 	}
-	if (!set_session(conn, error, error_len) ||
-	    !takes_writes(conn, error, error_len)) {
-		PQfinish(conn);
+	if (!set_session(&s) || !takes_writes(&s) || !send_prepares(&s) ||
+	    !read_prepares(&s)) {
+		PQfinish(s.conn);
 		return NULL;
 	}
-	if (!send_prepares(conn)) {
-		db_first_line(PQerrorMessage(conn), error, error_len);
-		PQfinish(conn);
-		return NULL;
-	}
-	if (!read_prepares(conn, error, error_len)) {
-		PQfinish(conn);
-		return NULL;
-	}
-	return conn;
+	return s.conn;
 }

@@ -14,6 +14,7 @@
 #define CHATD_DB_INT_H
 
 #include <libpq-fe.h>
+#include <stdatomic.h>
 
 #include "chatd/db.h"
 #include "common/buf.h"
@@ -148,6 +149,8 @@ void db_pump(struct db *db);
 
 /* Ends what has stalled, begins the next connect when one is due. */
 void db_keep_links(struct db *db, uint64_t now);
+/* Tells a connect under way to give up; it comes back as one that failed. */
+void db_keep_settle(struct db *db);
 /* A connect under way no longer concerns the pool. */
 void db_keep_end(struct db *db);
 void db_link_is_up(struct db *db, struct db_link *l);
@@ -155,7 +158,9 @@ void db_link_is_up(struct db *db, struct db_link *l);
 /* ---- connecting (db_connect.c) ------------------------------------------- */
 
 /* Blocks. A connection in pipeline mode with every statement prepared, or NULL
- * and one line in `error`. Any thread. */
-MUST_CHECK PGconn *db_connect(const char *url, char *error, size_t error_len);
+ * and one line in `error`. Any thread; who sets `given_up` (or NULL) from another
+ * ends it early, unless the server is still being reached. */
+MUST_CHECK PGconn *db_connect(const char *url, const atomic_bool *given_up,
+    char *error, size_t error_len);
 
 #endif

@@ -27,6 +27,7 @@ struct connect_job {
 	struct db *db;   /* borrowed; NULL once the pool was closed */
 	unsigned number; /* of the link it is for */
 	char *url;       /* owned */
+	atomic_bool given_up;
 	PGconn *conn;
 	char error[256];
 };
@@ -38,7 +39,8 @@ job_work(uv_work_t *work)
 {
 	struct connect_job *job = CONTAINER_OF(work, struct connect_job, work);
 
-	job->conn = db_connect(job->url, job->error, sizeof(job->error));
+	job->conn = db_connect(job->url, &job->given_up, job->error,
+	    sizeof(job->error));
 }
 
 static void
@@ -163,8 +165,17 @@ db_keep_links(struct db *db, uint64_t now)
 }
 
 void
+db_keep_settle(struct db *db)
+{
+	if (db->job != NULL) {
+		atomic_store(&db->job->given_up, true);
+	}
+}
+
+void
 db_keep_end(struct db *db)
 {
+	db_keep_settle(db);
 	if (db->job != NULL) {
 		db->job->db = NULL; /* it frees itself when it is back */
 		uv_cancel((uv_req_t *)&db->job->work);

@@ -413,8 +413,9 @@ on_close_timeout(uv_timer_t *timer)
 }
 
 static void
-log_handle(uv_handle_t *handle, void *arg UNUSED)
+log_handle(uv_handle_t *handle, void *arg)
 {
+	*(bool *)arg = true;
 	log_error("handle_left", "type=%s active=%d closing=%d",
 	    uv_handle_type_name(handle->type), uv_is_active(handle),
 	    uv_is_closing(handle));
@@ -426,13 +427,17 @@ close_handle(void *handle)
 	uv_close(handle, NULL);
 }
 
-/* Turns the loop until every uv_close callback has run. A handle that somebody
- * forgot is named in the log instead of hanging the end. */
+/*
+ * Turns the loop until every uv_close callback has run. A handle that somebody
+ * forgot is named in the log instead of hanging the end. Without one it is a
+ * job on the pool that has not come back: a library call that cannot be called
+ * off, such as a name look-up. Nothing depends on it any more.
+ */
 static void
 close_loop(void)
 {
 	uv_timer_t guard;
-	int rc;
+	bool left = false;
 
 	uv_timer_init(&d.loop, &guard);
 	uv_timer_start(&guard, on_close_timeout, CLOSE_MAX_MS, 0);
@@ -440,11 +445,15 @@ close_loop(void)
 	uv_run(&d.loop, UV_RUN_DEFAULT);
 	close_handle(&guard);
 	uv_run(&d.loop, UV_RUN_NOWAIT);
-	rc = uv_loop_close(&d.loop);
-	if (rc != 0) {
-		uv_walk(&d.loop, log_handle, NULL);
+	if (uv_loop_close(&d.loop) != 0) {
+		uv_walk(&d.loop, log_handle, &left);
+		assert(!left);
+		log_warn("end_not_awaited", "status=%d; a call on the thread "
+		    "pool has not returned (a name look-up, or a server that "
+		    "does not answer)", d.status);
+		log_fini();
+		_exit(d.status);
 	}
-	assert(rc == 0);
 }
 
 static void

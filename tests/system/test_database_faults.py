@@ -38,6 +38,10 @@ def cut_links(stack):
         "datname = %s AND usename = 'parley_chatd'", stack.database))
 
 
+def links(stack):
+    return stack.chatds[0].metric("parley_db_links")
+
+
 async def background(function, *arguments):
     return await asyncio.to_thread(function, *arguments)
 
@@ -147,6 +151,8 @@ async def lost_commit(stack, act, committed, happened):
     """`act` while its COMMIT's answer is held; the link is cut once the commit
     stands, or before its Sync got through. Returns act's answer."""
     relay = stack.relay("chatd-1", "postgres")
+    # All of them: one that is being set up says Sync as well.
+    await background(poll, lambda: links(stack) == 4, "every link")
     if happened:
         relay.hold("down")
         task = asyncio.ensure_future(act())
@@ -228,6 +234,39 @@ async def test_a_commit_whose_answer_was_lost(new_stack):
             assert {m["user_id"] for m in members} == {
                 ann.account.id, ben.account.id}
     assert await stored(stack, chat_id) == (2, 2, 2)
+
+
+# ---- a link that is never ready ------------------------------------------------------
+
+async def hold_setup(stack):
+    """chatd's next connection freezes while its statements are prepared."""
+    relay = stack.relay("chatd-1", "postgres")
+    watch = relay.watch(b"snapshot_begin", "hold", when="before")
+    relay.cut()
+    await watch.passed()
+
+
+async def test_a_server_that_freezes_while_a_link_is_set_up(new_stack):
+    stack = new_stack(relays=["chatd-postgres"])
+    chatd = stack.chatds[0]
+    await background(poll, lambda: links(stack) == 4, "every link")
+    await hold_setup(stack)
+    await background(chatd.wait_log, "has not made it ready")
+    await background(poll, lambda: links(stack) == 4, "every link")
+    await hold_setup(stack)
+    assert await background(chatd.terminate) == 0
+    assert "drain_timeout" not in chatd.log_text()
+
+
+async def test_an_end_while_the_server_cannot_be_reached(new_stack):
+    stack = new_stack(relays=["chatd-postgres"], settings={"chatd": {
+        "drain_timeout": "1s"}})
+    chatd, relay = stack.chatds[0], stack.relay("chatd-1", "postgres")
+    relay.hold()
+    relay.cut()
+    await background(poll, lambda: relay.connections, "the next attempt")
+    assert await background(chatd.terminate) == 0
+    assert "end_not_awaited" in chatd.log_text()
 
 
 # ---- refusals of the whole server ---------------------------------------------------
