@@ -1,7 +1,11 @@
 /*
- * Migrations. The table schema_migrations says what has been applied. A
- * database that is up to date is only read, so that the runtime role, which may
- * not change the schema, can start with migrations on.
+ * Migrations. The table schema_migrations says what has been applied, and which
+ * programs run on it. A database that is up to date is only read, so that the
+ * runtime role, which may not change the schema, can start with migrations on.
+ *
+ * They are applied while chatds serve. One that needs a table to itself has every
+ * statement on that table wait behind it, so it waits for its lock for a moment
+ * only, far below the callers' patience, steps back and tries again.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +30,19 @@
 /* Between two attempts at a server that is away; a line is logged this often. */
 #define WAIT_MS 250
 #define WAIT_LOG_EVERY 40
+/* A lock that a migration needs: so long at a time; so many attempts, so far
+ * apart, are some ten minutes, within which most dumps end. */
+#define LOCK_TIMEOUT "1s"
+#define LOCK_PAUSE_MS 1000
+#define LOCK_ATTEMPTS 300
+/* Another process that migrates may need all of these. */
+#define TURN_TIMEOUT "15min"
+
+enum applied {
+	APPLIED,
+	LOCKED,  /* somebody held a lock; rolled back, nothing has changed */
+	BROKEN,  /* reported */
+};
 
 static const char grants[] =
     "DO $do$ BEGIN"
@@ -36,8 +54,8 @@ static const char grants[] =
     " GRANT SELECT ON schema_migrations TO " RUNTIME_ROLE ";"
     " END IF; END $do$";
 
-static int
-newest(void)
+int
+migrate_newest(void)
 {
 	int version = 0;
 
@@ -103,17 +121,79 @@ read_version(PGconn *conn, int *version_r)
 	    ask(conn, "SELECT max(version) FROM schema_migrations", version_r);
 }
 
+/* As run(), of a statement that may find a lock taken. */
+static enum applied
+try(PGconn *conn, const char *what, const char *sql)
+{
+	PGresult *res = PQexec(conn, sql);
+	ExecStatusType status = PQresultStatus(res);
+	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+	enum applied done = BROKEN;
+
+	if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
+		done = APPLIED;
+	} else if (state != NULL && (strcmp(state, "55P03") == 0 ||
+	    strcmp(state, "40P01") == 0)) { /* lock_timeout; a deadlock */
+		done = LOCKED;
+	}
+	PQclear(res);
+	if (done == BROKEN) {
+		report(what, conn);
+	}
+	return done;
+}
+
+/* In a transaction of its own. A BROKEN one is rolled back by the connection's
+ * end. */
+static enum applied
+attempt(PGconn *conn, const struct sql_migration *m)
+{
+	char note[192];
+	enum applied done;
+
+	snprintf(note, sizeof(note), "INSERT INTO schema_migrations (version, "
+	    "name, works_with) VALUES (%d, '%s', %d)", m->version, m->name,
+	    m->works_with);
+	if (!run(conn, m->name, "BEGIN; SET LOCAL lock_timeout = '"
+	    LOCK_TIMEOUT "'")) {
+		return BROKEN;
+	}
+	done = try(conn, m->name, m->text);
+	if (done == APPLIED) {
+		done = try(conn, m->name, grants);
+	}
+	if (done == LOCKED) {
+		return run(conn, m->name, "ROLLBACK") ? LOCKED : BROKEN;
+	}
+	return done == APPLIED && run(conn, m->name, note) &&
+	    run(conn, m->name, "COMMIT") ? APPLIED : BROKEN;
+}
+
 static bool
 apply(PGconn *conn, const struct sql_migration *m)
 {
-	char note[160];
+	struct timespec pause = { .tv_sec = LOCK_PAUSE_MS / 1000 };
+	enum applied done = attempt(conn, m);
 
-	snprintf(note, sizeof(note), "INSERT INTO schema_migrations (version, "
-	    "name) VALUES (%d, '%s')", m->version, m->name);
-	if (!run(conn, m->name, "BEGIN") || !run(conn, m->name, m->text) ||
-	    !run(conn, m->name, note) || !run(conn, m->name, grants) ||
-	    !run(conn, m->name, "COMMIT")) {
-		return false; /* the closing connection rolls back */
+	for (int i = 1; done == LOCKED && i < LOCK_ATTEMPTS; i++) {
+		if (i % 10 == 1) {
+			log_warn("migration_waits", "version=%d attempts=%d "
+			    "cause=\"somebody holds a lock it needs\" "
+			    "remedy=\"let long transactions and dumps end: see "
+			    "pg_stat_activity by xact_start\"", m->version, i);
+		}
+		nanosleep(&pause, NULL);
+		done = attempt(conn, m);
+	}
+	if (done == LOCKED) {
+		log_error("cannot_migrate", "step=\"%s\" cause=\"a lock it needs "
+		    "was held at each of %d attempts\" remedy=\"end the "
+		    "transaction that holds it (pg_stat_activity by "
+		    "xact_start), then run this again\"", m->name,
+		    LOCK_ATTEMPTS);
+	}
+	if (done != APPLIED) {
+		return false;
 	}
 	log_info("migrated", "version=%d name=%s", m->version, m->name);
 	return true;
@@ -124,13 +204,15 @@ apply_all(PGconn *conn)
 {
 	int version;
 
-	if (!run(conn, "lock", "SET lock_timeout = '60s';"
+	if (!run(conn, "lock", "SET lock_timeout = '" TURN_TIMEOUT "';"
 	    "SET client_min_messages = warning;"
 	    "SELECT pg_advisory_lock(" LOCK_KEY ")") ||
 	    !run(conn, "schema_migrations",
 	    "CREATE TABLE IF NOT EXISTS schema_migrations ("
 	    "version integer PRIMARY KEY, name text NOT NULL,"
-	    "applied_at timestamptz NOT NULL DEFAULT now())") ||
+	    "applied_at timestamptz NOT NULL DEFAULT now());"
+	    "ALTER TABLE schema_migrations"
+	    " ADD COLUMN IF NOT EXISTS works_with integer") ||
 	    !read_version(conn, &version)) {
 		return false;
 	}
@@ -143,19 +225,34 @@ apply_all(PGconn *conn)
 	return true;
 }
 
+/* A schema that a newer release has made serves this one, too, where each of its
+ * migrations says so. */
 static bool
-refuse_newer(int version)
+serves(PGconn *conn, int version)
 {
-	if (version <= newest()) {
+	int works_with;
+
+	if (version <= migrate_newest()) {
+		return true;
+	}
+	if (!ask(conn, MIGRATE_WORKS_WITH, &works_with)) {
 		return false;
 	}
-	log_error("schema_is_newer", "database=%d program=%d remedy=\"start a "
-	    "chatd at least as new as the one that migrated this database\"",
-	    version, newest());
+	if (works_with > migrate_newest()) {
+		log_error("schema_is_newer", "database=%d works_with=%d "
+		    "program=%d remedy=\"start a chatd of a release that knows "
+		    "migration %d\"", version, works_with, migrate_newest(),
+		    works_with);
+		return false;
+	}
+	log_warn("schema_is_newer", "database=%d works_with=%d program=%d "
+	    "remedy=\"update this chatd, too, or finish going back\"", version,
+	    works_with, migrate_newest());
 	return true;
 }
 
-/* Nothing was begun yet: to end is all there is to do. */
+/* What was begun is rolled back by the connection's end: there is nothing else
+ * to do. */
 static void
 on_stop(int number)
 {
@@ -182,12 +279,9 @@ wait_until_back(const char *cause)
 static PGconn *
 connect_when_there(const char *url, char *error, size_t error_len)
 {
-	void (*before_term)(int), (*before_int)(int);
 	PGconn *conn;
 	unsigned refusals = 0;
 
-	before_term = signal(SIGTERM, on_stop);
-	before_int = signal(SIGINT, on_stop);
 	while ((conn = db_connect_plain(url, error, error_len)) == NULL) {
 		if (db_is_away(url)) {
 			wait_until_back(error);
@@ -195,8 +289,6 @@ connect_when_there(const char *url, char *error, size_t error_len)
 			break; /* the first may have been its coming back */
 		}
 	}
-	signal(SIGTERM, before_term);
-	signal(SIGINT, before_int);
 	return conn;
 }
 
@@ -214,38 +306,50 @@ open_for(const char *url)
 	return conn;
 }
 
-bool
-migrate_run(const char *url)
+/* What `use` does with a connection to a database that serves this program. */
+static bool
+on_database(const char *url, bool (*use)(PGconn *, int version))
 {
+	void (*before_term)(int) = signal(SIGTERM, on_stop);
+	void (*before_int)(int) = signal(SIGINT, on_stop);
 	PGconn *conn = open_for(url);
 	int version;
 	bool good;
 
-	if (conn == NULL) {
+	good = conn != NULL && read_version(conn, &version) &&
+	    serves(conn, version) && use(conn, version);
+	PQfinish(conn);
+	signal(SIGTERM, before_term);
+	signal(SIGINT, before_int);
+	return good;
+}
+
+static bool
+bring(PGconn *conn, int version)
+{
+	return version >= migrate_newest() || apply_all(conn);
+}
+
+static bool
+check(PGconn *conn UNUSED, int version)
+{
+	if (version < migrate_newest()) {
+		log_error("schema_is_older", "database=%d program=%d "
+		    "remedy=\"run chatd --migrate-only\"", version,
+		    migrate_newest());
 		return false;
 	}
-	good = read_version(conn, &version) && !refuse_newer(version) &&
-	    (version == newest() || apply_all(conn));
-	PQfinish(conn);
-	return good;
+	return true;
+}
+
+bool
+migrate_run(const char *url)
+{
+	return on_database(url, bring);
 }
 
 bool
 migrate_check(const char *url)
 {
-	PGconn *conn = open_for(url);
-	int version;
-	bool good;
-
-	if (conn == NULL) {
-		return false;
-	}
-	good = read_version(conn, &version) && !refuse_newer(version);
-	PQfinish(conn);
-	if (good && version < newest()) {
-		log_error("schema_is_older", "database=%d program=%d "
-		    "remedy=\"run chatd --migrate-only\"", version, newest());
-		return false;
-	}
-	return good;
+	return on_database(url, check);
 }

@@ -2,7 +2,9 @@
 #   turns the `-- name: x` blocks of the files into sql_statements.h (one enum
 #   value a block) and sql_statements.c (name and text of each).
 # sql_migrations(<target> <NNNN_name.sql>...)
-#   embeds whole files, in the order given, into sql_migrations.c.
+#   embeds whole files, in the order given, into sql_migrations.c. Each from 6 on
+#   has a line `-- works with: N`: programs that know no migration above N run on
+#   the schema it leaves (docs/database.md, Migrations).
 #
 # Both run this very file as a script at build time, so that a changed .sql file
 # rebuilds what depends on it and nothing but CMake is needed.
@@ -93,15 +95,28 @@ else()
     endif()
     math(EXPR version "1${CMAKE_MATCH_1} - 10000")
     file(READ "${file}" body)
+    if(body MATCHES "-- works with: ([0-9]+)\n")
+      set(works_with ${CMAKE_MATCH_1})
+    elseif(version LESS 6)
+      set(works_with ${version})
+    else()
+      message(FATAL_ERROR "${file}: a line \"-- works with: N\" must say which "
+        "programs run on the schema it leaves: docs/database.md, Migrations")
+    endif()
+    if(works_with GREATER version)
+      message(FATAL_ERROR "${file}: works with ${works_with}, not yet there")
+    endif()
     c_string("${body}" literal)
-    string(APPEND rows "\t{ ${version}, \"${name}\",\n\t  ${literal} },\n")
+    string(APPEND rows
+      "\t{ ${version}, ${works_with}, \"${name}\",\n\t  ${literal} },\n")
   endforeach()
   file(WRITE ${SQL_OUT}.h "${note}#ifndef CHATD_SQL_MIGRATIONS_H\n"
     "#define CHATD_SQL_MIGRATIONS_H\n\nstruct sql_migration {\n"
     "\tint version;     /* 0: end of the table */\n"
+    "\tint works_with;  /* programs of this version run on it */\n"
     "\tconst char *name;\n\tconst char *text;\n};\n\n"
     "extern const struct sql_migration sql_migrations[];\n\n#endif\n")
   file(WRITE ${SQL_OUT}.c "${note}#include \"chatd/sql_migrations.h\"\n\n"
     "const struct sql_migration sql_migrations[] = {\n${rows}"
-    "\t{ 0, 0, 0 },\n};\n")
+    "\t{ 0, 0, 0, 0 },\n};\n")
 endif()

@@ -14,21 +14,9 @@
 #include "chatd/sql_migrations.h"
 #include "common/log.h"
 
-static int
-newest(void)
-{
-	int version = 0;
-
-	for (const struct sql_migration *m = sql_migrations; m->version != 0;
-	    m++) {
-		version = m->version;
-	}
-	return version;
-}
-
-/* 0 for a database without a schema. */
+/* 0 for a database without a schema; and which programs it serves. */
 static enum ctl_exit
-read_version(PGconn *conn, int64_t *version_r)
+read_version(PGconn *conn, int64_t *version_r, int64_t *works_with_r)
 {
 	PGresult *res = sql_ask(conn, "SELECT count(*) FROM pg_class WHERE "
 	    "oid = to_regclass('public.schema_migrations')", 0, NULL);
@@ -38,7 +26,7 @@ read_version(PGconn *conn, int64_t *version_r)
 		return sql_fail(conn, "read the schema's version");
 	}
 	PQclear(res);
-	*version_r = 0;
+	*version_r = *works_with_r = 0;
 	if (!there) {
 		return CTL_OK;
 	}
@@ -49,14 +37,22 @@ read_version(PGconn *conn, int64_t *version_r)
 	}
 	*version_r = sql_number(res, 0, 0);
 	PQclear(res);
+	res = sql_ask(conn, MIGRATE_WORKS_WITH, 0, NULL);
+	if (res == NULL) {
+		return sql_fail(conn, "read the schema's version");
+	}
+	*works_with_r = sql_number(res, 0, 0);
+	PQclear(res);
 	return CTL_OK;
 }
 
 static void
-show_status(int64_t version)
+show_status(int64_t version, int64_t works_with)
 {
-	const char *state = version == newest() ? "up to date" :
-	    version < newest() ? "older" : "newer";
+	const char *state = version == migrate_newest() ? "up to date" :
+	    version < migrate_newest() ? "older" :
+	    works_with <= migrate_newest() ? "newer, and serves this release" :
+	    "newer, and of no use to this release";
 	struct json_object *o;
 
 	if (ctl_flag("json")) {
@@ -64,7 +60,9 @@ show_status(int64_t version)
 		json_object_object_add(o, "database",
 		    json_object_new_int64(version));
 		json_object_object_add(o, "program",
-		    json_object_new_int(newest()));
+		    json_object_new_int(migrate_newest()));
+		json_object_object_add(o, "works_with",
+		    json_object_new_int64(works_with));
 		json_object_object_add(o, "state",
 		    json_object_new_string(state));
 		show_json(o);
@@ -72,7 +70,7 @@ show_status(int64_t version)
 		return;
 	}
 	printf("schema %lld, this release's is %d: %s\n", (long long)version,
-	    newest(), state);
+	    migrate_newest(), state);
 	for (const struct sql_migration *m = sql_migrations; m->version != 0;
 	    m++) {
 		if (m->version > version) {
@@ -86,18 +84,18 @@ cmd_migrate_status(const struct ctl_args *args UNUSED)
 {
 	enum ctl_exit status;
 	PGconn *conn = sql_open(&status);
-	int64_t version = 0;
+	int64_t version = 0, works_with = 0;
 
 	if (conn == NULL) {
 		return status;
 	}
-	status = read_version(conn, &version);
+	status = read_version(conn, &version, &works_with);
 	PQfinish(conn);
 	if (status != CTL_OK) {
 		return status;
 	}
-	show_status(version);
-	return version == newest() ? CTL_OK : CTL_UNWELL;
+	show_status(version, works_with);
+	return version == migrate_newest() ? CTL_OK : CTL_UNWELL;
 }
 
 enum ctl_exit
@@ -120,14 +118,14 @@ cmd_migrate_run(const struct ctl_args *args UNUSED)
 		    "check migrate_url and that the server runs", error);
 	}
 	PQfinish(conn);
-	if (!ctl_confirm("yes", "The schema is brought to version %d: older "
-	    "chatds do not start with it.", newest())) {
+	if (!ctl_confirm("yes", "The schema is brought to version %d; there is "
+	    "no way back to an older one.", migrate_newest())) {
 		return CTL_UNCONFIRMED;
 	}
 	log_set_level(LOG_INFO);
 	if (!migrate_run(url)) {
 		return CTL_FAILED;
 	}
-	printf("the schema is version %d\n", newest());
+	printf("the schema serves this release, %d\n", migrate_newest());
 	return CTL_OK;
 }
