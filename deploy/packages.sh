@@ -3,9 +3,12 @@
 # The one list of Debian packages (12 "bookworm" and 13 "trixie") that building,
 # running and testing need, and their installer.
 #
-#   deploy/packages.sh [build] [run] [test] [fuzz] [package] [all]   install what is missing
+#   deploy/packages.sh GROUP...                     install what is missing
 #   deploy/packages.sh --list GROUP...              print the names
 #   deploy/packages.sh --missing GROUP...           print what is not installed
+#
+# GROUP: build, run, debug, trace, test, fuzz, package, browser, bench, docs or
+# all.
 #
 # Nothing is done, and no privilege asked for, when all is there. The services
 # that PostgreSQL's and Redis' packages bring are neither started nor enabled by
@@ -30,6 +33,12 @@ packages_of() {
 	debug)
 		echo gdb
 		;;
+	trace)
+		# What runs or watches a process in other ways. rr is there for few
+		# kinds of processors.
+		echo valgrind strace linux-perf
+		[ "$(uname -m)" != x86_64 ] || echo rr
+		;;
 	test)
 		echo libcmocka-dev gdb python3-pytest python3-websockets \
 			python3-redis python3-psycopg python3-yaml \
@@ -52,15 +61,20 @@ packages_of() {
 		# gnuplot draws the plots, perf counts system calls.
 		echo gnuplot-nox linux-perf
 		;;
+	docs)
+		# To draw docs/images anew (tests/support/drawings.py).
+		echo graphviz mscgen
+		;;
 	all)
 		local g
-		for g in build run debug test fuzz package browser bench; do
+		for g in build run debug trace test fuzz package browser bench \
+			docs; do
 			packages_of "$g"
 		done
 		;;
 	*)
-		echo "packages.sh: no group \"$1\": build, run, debug, test," \
-			"fuzz, package, browser, bench or all" >&2
+		echo "packages.sh: no group \"$1\": build, run, debug, trace," \
+			"test, fuzz, package, browser, bench, docs or all" >&2
 		exit 2
 		;;
 	esac
