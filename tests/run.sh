@@ -23,6 +23,8 @@
 #       bench      the standard set of load tests; nothing else should run meanwhile
 #       package    the Debian packages, made and tried in containers of a fresh
 #                  Debian 12 and 13 (PARLEY_PACKAGE_SUITES); root, some minutes
+#       upgrade    from an earlier revision to this one and back while people chat
+#       backup     backups taken in traffic, the store destroyed and restored
 #       all        all of these but bench and package
 #   Default: unit sql conformance contract system chaos-short browser fuzz
 #   sanitize.
@@ -301,6 +303,14 @@ mode_package() {
 	run_pytest dev 1 package=package
 }
 
+mode_upgrade() {
+	with_build upgrade dev "$RUNNING" run_pytest dev 1 upgrade=upgrade
+}
+
+mode_backup() {
+	with_build backup dev "$RUNNING" run_pytest dev 1 backup=backup
+}
+
 mode_bench() {
 	local passed=1
 	say bench
@@ -314,12 +324,13 @@ main() {
 		case $mode in
 		unit | sql | conformance | contract | system | chaos-short | \
 			chaos | browser | fuzz | sanitize | thread | package | \
-			bench)
+			bench | upgrade | backup)
 			modes+=("$mode")
 			;;
 		all)
 			modes+=(unit sql conformance contract system chaos-short
-				browser fuzz sanitize thread chaos)
+				browser fuzz sanitize upgrade backup thread
+				chaos)
 			;;
 		-h | --help)
 			usage

@@ -14,28 +14,11 @@ import threading
 
 import pytest
 
-from support.chatter import Chatter, chat_through
-from support.client import (DEADLINE, PASSWORD, http_request, login,
-                            private_chat)
+from support.chatter import chat_through
+from support.client import DEADLINE, PASSWORD, http_request, login
 from support.process import poll
+from support.rolling import company, nobody_saw_an_error, progress, restart
 from support.scene import person
-
-
-async def company(stack, count=4):
-    """People on all gateways, each with a private chat and all in a group."""
-    sessions = [await person(stack, i % len(stack.gateways))
-                for i in range(count)]
-    group = (await sessions[0].ask(
-        "create_group", name="All of us",
-        member_ids=[s.account.id for s in sessions[1:]]))["chat_item"]["id"]
-    chats = {s: [group] for s in sessions}
-    for one, other in zip(sessions[::2], sessions[1::2]):
-        chat = await private_chat(one, other)
-        chats[one].append(chat)
-        chats[other].append(chat)
-    for session in sessions[1:]:
-        await session.wait("group_chat_created")
-    return [Chatter(stack, s, chats[s]) for s in sessions]
 
 
 class Asker:
@@ -52,33 +35,6 @@ class Asker:
             answer = await self.session.ask(
                 "change_name", new_name=f"Name {self.number}")
             assert answer["type"] == "name_change_result", answer
-
-
-async def restart(process):
-    """As deploy/local.sh does it, while the clients go on. (Started from this
-    thread: a process of the tests ends with the thread that started it.)"""
-    loop = asyncio.get_running_loop()
-    process.begin_terminate()
-    status = await loop.run_in_executor(None, process.end_terminate)
-    assert status == 0, process.log_tail()
-    process.start()
-    await loop.run_in_executor(None, process.wait_ready)
-
-
-async def progress(chatters, count=3):
-    """Everyone gets some more acknowledgements."""
-    wanted = [len(c.acked) + count for c in chatters]
-    end = asyncio.get_running_loop().time() + 3 * DEADLINE
-    while any(len(c.acked) < n for c, n in zip(chatters, wanted)):
-        assert asyncio.get_running_loop().time() < end, \
-            f"no progress: {[(len(c.acked), c.errors[-2:]) for c in chatters]}"
-        await asyncio.sleep(0.02)
-
-
-def nobody_saw_an_error(chatters):
-    assert [c.errors for c in chatters if c.errors] == []
-    assert {code for c in chatters for code in c.closes} <= {1012}
-    assert all(c.asked > 3 for c in chatters)
 
 
 @pytest.mark.parametrize("each", [1, 2])
