@@ -18,8 +18,14 @@
 #   local.sh start NAME | stop NAME | restart NAME      gateway-1, chatd-1,
 #                                      presenced-1, postgres, redis ...
 #   local.sh logs NAME                 follows on a terminal, else prints
-#   local.sh debug gateway|chatd|presenced [-- GDB-ARGUMENTS]
-#       All else up, number 1 of this kind in the foreground under gdb.
+#   local.sh debug gateway|chatd|presenced [--with 'COMMAND'] [-- ARGUMENTS]
+#       All else up, number 1 of this kind in the foreground under gdb, with our
+#       printers and commands (docs/debugging.md). The others wait an hour for its
+#       answers, so that it may stand at a breakpoint; "up" makes them as before.
+#       ARGUMENTS are gdb's.
+#       --with   another command in front of it, ended by ARGUMENTS:
+#                --with 'valgrind --leak-check=full', --with 'perf record -g --',
+#                --with env (nothing but the process)
 #   local.sh psql [ARGUMENTS] | redis-cli [ARGUMENTS]
 #   local.sh ctl ARGUMENTS             parleyctl, against these processes
 #
@@ -244,6 +250,17 @@ cmd_down() {
 	stop_all
 }
 
+# Who serves in the place of NAME without having been started by us, as under a
+# debugger.
+by_hand() {
+	local owner=''
+	case $1 in
+	*-*) owner=$(port_owner "$(admin_port "$1")") ;;
+	esac
+	echo "${owner:--}"
+	[ -n "$owner" ]
+}
+
 cmd_status() {
 	local name pid where state
 	[ -d "$RUN" ] || {
@@ -253,7 +270,7 @@ cmd_status() {
 	load_state
 	printf '%-14s %-8s %-11s %s\n' NAME PID STATE WHERE
 	for name in postgres redis $(names); do
-		state=down pid=- where=-
+		state=down pid='' where=-
 		if pid=$(running "$name"); then
 			state=up
 			case $name in
@@ -273,6 +290,8 @@ cmd_status() {
 				where+=", admin 127.0.0.1:$(admin_port "$name")"
 				;;
 			esac
+		elif where=$(by_hand "$name"); then
+			state=by-hand
 		fi
 		printf '%-14s %-8s %-11s %s\n' "$name" "${pid:--}" "$state" "$where"
 	done
@@ -327,14 +346,44 @@ cmd_logs() {
 	exec cat "$RUN/$1.log"
 }
 
+# What is put in front of the process: sets WITH, and ARGUMENTS to the rest.
+parse_debug() {
+	WITH=() ARGUMENTS=()
+	case ${1-} in
+	--with)
+		[ $# -gt 1 ] || die "--with needs a command: local.sh --help"
+		read -ra WITH <<<"$2"
+		shift 2
+		;;
+	--with=*)
+		read -ra WITH <<<"${1#*=}"
+		shift
+		;;
+	*) WITH=(gdb) ;;
+	esac
+	[ "${1-}" != -- ] || shift
+	ARGUMENTS=("$@")
+	[ ${#WITH[@]} -gt 0 ] ||
+		die "--with needs a command: local.sh --help"
+	[ "${WITH[0]}" != gdb ] || need_packages debug
+	command -v "${WITH[0]}" >/dev/null ||
+		die "--with: ${WITH[0]} is not installed here:" \
+			"deploy/packages.sh trace installs valgrind, strace," \
+			"perf and rr"
+}
+
+# Signals that do not concern who debugs reach the process without a stop.
+GDB=(gdb -q -x "$ROOT/deploy/gdb/parley.py"
+	-ex 'handle SIGPIPE SIGHUP SIGUSR1 SIGTERM nostop noprint pass')
+
 cmd_debug() {
 	local kind=${1-}
 	require_kind "$kind"
 	shift
-	[ "${1-}" != -- ] || shift
+	parse_debug "$@"
 	lock
 	parse_up
-	need_packages debug
+	DEBUGGED=$kind
 	prepare
 	start_all "$kind"
 	local i
@@ -349,9 +398,12 @@ cmd_debug() {
 	export_settings "$kind-1"
 	exec 9>&-
 	cd "$ROOT"
-	# shellcheck disable=SC2153
-	exec gdb -q -ex 'handle SIGPIPE nostop noprint pass' "$@" \
-		--args "${COMMAND[@]}"
+	if [ "${WITH[*]}" = gdb ]; then
+		# shellcheck disable=SC2153
+		exec "${GDB[@]}" ${ARGUMENTS[@]+"${ARGUMENTS[@]}"} \
+			--args "${COMMAND[@]}"
+	fi
+	exec "${WITH[@]}" ${ARGUMENTS[@]+"${ARGUMENTS[@]}"} "${COMMAND[@]}"
 }
 
 cmd_psql() {

@@ -35,9 +35,8 @@
 
 /* Calls to one service that may wait or be in flight. */
 #define PENDING_MAX 50000
-/* A call to chatd that was lost is noticed after this. */
-#define ATTEMPT_MS 1500
 #define PRESENCED_TIMEOUT_MS 2000
+#define PRESENCED_ATTEMPT_MS 1500
 #define BUS_BACKLOG_MAX (64u * 1024)
 
 static struct gateway *gw;
@@ -75,7 +74,7 @@ start_calls(void)
 		.service = "chatd",
 		.addresses = settings.chatd,
 		.timeout_ms = settings.request_timeout,
-		.attempt_ms = ATTEMPT_MS,
+		.attempt_ms = settings.request_attempt,
 		.pending_max = PENDING_MAX,
 		.on_change = on_chatd_change,
 		.on_lost = on_chatd_lost,
@@ -89,6 +88,7 @@ start_calls(void)
 	conf.service = "presenced";
 	conf.addresses = settings.presenced;
 	conf.timeout_ms = PRESENCED_TIMEOUT_MS;
+	conf.attempt_ms = PRESENCED_ATTEMPT_MS;
 	conf.on_change = NULL;
 	conf.on_lost = NULL;
 	gw->presenced = rpc_client_new(gw->loop, &conf);

@@ -74,7 +74,10 @@ const struct config_row settings_rows[] = {
 	{ "ping_timeout", CONFIG_MS, S(ping_timeout), "10s", 100,
 	    SECONDS(600), 0, "a ping unanswered for so long ends it" },
 	{ "request_timeout", CONFIG_MS, S(request_timeout), "5s", 100,
-	    SECONDS(60), 0, "chatd's time to answer; then: unavailable" },
+	    SECONDS(3600), 0, "chatd's time to answer; then: unavailable" },
+	{ "request_attempt", CONFIG_MS, S(request_attempt), "1500ms", 100,
+	    SECONDS(3600), 0, "one chatd's part of it; then another is asked "
+	    "what may be asked twice" },
 	{ "message_max", CONFIG_BYTES, S(message_max), "64k", KIB(1),
 	    KIB(768), 0, "largest message of a client, over all fragments" },
 	{ "body_max", CONFIG_BYTES, S(body_max), "64k", KIB(1), KIB(1024), 0,

@@ -36,6 +36,7 @@ struct settings {
 	int64_t ping_interval;
 	int64_t ping_timeout;
 	int64_t request_timeout;
+	int64_t request_attempt;
 	int64_t message_max;
 	int64_t body_max;
 	int64_t avatar_max;

@@ -32,6 +32,18 @@ RATES=(--rate-sends --rate-reads --rate-searches --rate-changes --rate-typing
 	--rate-address-registrations --rate-address-logins
 	--rate-address-login-failures)
 
+# What lets one process stand at a breakpoint while the others wait: an hour for
+# an answer, some minutes until its users count as gone.
+patience_of() {
+	case ${DEBUGGED-}:$1 in
+	?*:gateway)
+		COMMAND+=(--request-timeout="${PARLEY_REQUEST_TIMEOUT:-1h}"
+			--request-attempt="${PARLEY_REQUEST_ATTEMPT:-1h}")
+		;;
+	gateway:presenced) COMMAND+=(--lease="${PARLEY_LEASE:-10m}") ;;
+	esac
+}
+
 # Sets COMMAND to the command line of NAME, which holds no secret.
 command_of() {
 	local name=$1 kind=${1%-*} i=${1##*-}
@@ -61,6 +73,7 @@ command_of() {
 			"${RATES[@]/%/=off}")
 		;;
 	esac
+	patience_of "$kind"
 }
 
 # Secrets, and the stores' addresses, travel by environment.
