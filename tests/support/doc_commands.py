@@ -18,7 +18,7 @@ another language (a file's text) may be named so, too.
                                         here
 
 Page and name are written out, since system/test_doc_commands.py looks for them in
-the test's source. The block `tests/run.sh` alone may name .ci/run, which runs it.
+the test's source. A block of `tests/run.sh` with no mode or default ones may name .ci/run.
 
 `elsewhere`: it needs another machine, a cluster, a registry; the reason says which.
 

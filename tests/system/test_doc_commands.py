@@ -22,10 +22,8 @@ LANGUAGES = {"text", "c", "cpp", "sql", "python", "ini", "conf", "json",
              "yaml", "http", "javascript", "lua", "nginx", "haproxy", "gdb"}
 
 # Pages that are still to be marked.
-UNMARKED = {"CONTRIBUTING.md", "README.md", "docs/architecture.md",
-            "docs/benchmarks.md", "docs/database.md", "docs/deploying.md",
-            "docs/operations.md", "docs/parleyctl.md", "docs/reliability.md",
-            "docs/testing.md", "docs/tls.md"}
+UNMARKED = {"docs/deploying.md", "docs/operations.md", "docs/parleyctl.md",
+            "docs/tls.md"}
 
 
 def fault_of(b):
@@ -33,6 +31,8 @@ def fault_of(b):
     if b.language not in SHELL | LANGUAGES:
         return "its fence names no known language: sh for commands, or " + \
             ", ".join(sorted(LANGUAGES))
+    if b.language in SHELL and unknown_modes(b):
+        return f"tests/run.sh has no mode {unknown_modes(b)}"
     if b.kind == "run":
         return fault_of_run(b)
     if b.kind == "elsewhere":
@@ -43,15 +43,35 @@ def fault_of(b):
     return f"this looks like a command: {commands[0]}" if commands else None
 
 
+def default_modes():
+    """What tests/run.sh runs when it is not told."""
+    text = (ROOT / "tests/run.sh").read_text()
+    return re.search(r"\|\|\n\t\tmodes=\(([^)]*)\)", text)[1].split()
+
+
+def fault_of_ci(b):
+    last = (ROOT / ".ci/run").read_text().splitlines()[-1]
+    runs = {"tests/run.sh", *(f"tests/run.sh {m}" for m in default_modes())}
+    if last != "exec bash tests/run.sh" or not set(b.text.splitlines()) <= runs:
+        return ".ci/run runs tests/run.sh with its default modes, no more"
+    return None
+
+
+def unknown_modes(b):
+    """Modes that tests/run.sh does not have."""
+    text = (ROOT / "tests/run.sh").read_text()
+    asked = re.findall(r"tests/run\.sh((?: [a-z][\w-]*)*)", b.text)
+    return [m for m in " ".join(asked).split()
+            if m != "all" and f"\nmode_{m}() {{" not in text]
+
+
 def fault_of_run(b):
     words = b.words.split()
     if len(words) != 2:
         return "its mark is not <!-- run: NAME tests/FILE -->"
     name, runner = words
     if runner == ".ci/run":
-        last = (ROOT / runner).read_text().splitlines()[-1]
-        same = b.text == "tests/run.sh\n" and last == "exec bash tests/run.sh"
-        return None if same else ".ci/run runs tests/run.sh, nothing else"
+        return fault_of_ci(b)
     path = ROOT / runner
     if not runner.startswith("tests/") or not path.is_file():
         return f"there is no test {runner}"
@@ -98,7 +118,11 @@ def test_every_call_of_a_test_finds_its_block():
     ("<!-- elsewhere: a cluster -->", "sh", "kubectl apply", None),
     ("<!-- elsewhere:  -->", "sh", "kubectl apply", "what it needs"),
     ("<!-- run: all .ci/run -->", "sh", "tests/run.sh", None),
-    ("<!-- run: all .ci/run -->", "sh", "tests/run.sh unit", "nothing else"),
+    ("<!-- run: all .ci/run -->", "sh", "tests/run.sh unit", None),
+    ("<!-- run: all .ci/run -->", "sh", "tests/run.sh bench", "no more"),
+    ("<!-- run: all .ci/run -->", "sh", "tests/run.sh; true", "no more"),
+    ("<!-- elsewhere: an hour -->", "sh", "tests/run.sh chaos", None),
+    ("<!-- elsewhere: an hour -->", "sh", "tests/run.sh chao", "no mode"),
     ("<!-- run: one tests/none.py -->", "sh", "true", "no test"),
     ("<!-- run: one -->", "sh", "true", "is not <!-- run"),
     ("<!-- run: one tests/conftest.py -->", "sh", "true", "does not call"),

@@ -1,0 +1,101 @@
+"""The commands of README.md, CONTRIBUTING.md and docs/testing.md, as they stand
+there.
+
+SPDX-License-Identifier: MIT
+"""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from support.client import PATIENCE
+from support.doc_commands import block, replaced, run_block
+from support.process import clean_environment
+from support.stack import BUILD, ROOT
+from test_local import local  # noqa: F401: a fixture
+
+pytestmark = pytest.mark.plain
+
+
+# ---- README.md -----------------------------------------------------------------
+
+class Typed:
+    """A program that is typed to, and what it has written."""
+
+    def __init__(self, script):
+        self.child = subprocess.Popen(
+            ["bash", "-euo", "pipefail", "-c", script],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT,
+            stderr=subprocess.STDOUT, env=clean_environment())
+        self.seen = b""
+
+    def read_until(self, word):
+        while word not in self.seen:
+            more = os.read(self.child.stdout.fileno(), 65536)
+            assert more, f"it ended without {word!r}: {self.seen[-2000:]!r}"
+            self.seen += more
+
+    def type(self, line):
+        self.child.stdin.write(line.encode() + b"\n")
+        self.child.stdin.flush()
+
+    def end(self):
+        self.child.stdin.close()
+        self.child.wait(timeout=20)
+        self.child.stdout.close()
+
+
+def test_try_it_and_a_client_by_hand(local):  # noqa: F811
+    done = run_block("README.md", "try", env=local.env, seconds=200)
+    port = {"localhost:8080": f"localhost:{local.port}"}
+    assert f"http://{port['localhost:8080']}" in done.stdout
+    *commands, frame = block("README.md", "client").splitlines()
+    assert len(commands) == 2 and f"\n  {frame.replace('demo', 'ann')}\n" in \
+        done.stdout, "local.sh prints another example than README.md has"
+    client = Typed(replaced("\n".join(commands), port, "README.md"))
+    try:
+        client.read_until(b'"type":"user_info"')
+        client.type(frame)
+        client.read_until(b'{"type":"search_people_results",'
+                          b'"search_people_results":[{"id":"')
+    finally:
+        client.end()
+
+
+# ---- CONTRIBUTING.md -------------------------------------------------------------
+
+@pytest.fixture
+def copy(tmp_path):
+    """What writes pages, and what it reads, away from the repository."""
+    for part in ("tests/support", "docs", "gateway/www"):
+        shutil.copytree(ROOT / part, tmp_path / part,
+                        ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def test_the_pages_of_the_reference_are_written_anew(copy):
+    pages = ["gateway/www/docs-ws.html", "gateway/www/docs-http.html"]
+    for page in pages:
+        (copy / page).unlink()
+    run_block("CONTRIBUTING.md", "reference", cwd=copy)
+    for page in pages:
+        assert (copy / page).read_text() == (ROOT / page).read_text(), page
+
+
+def test_the_page_of_settings_is_written_anew(copy):
+    (copy / "docs/config.md").unlink()
+    run_block("CONTRIBUTING.md", "settings", {"build/dev": BUILD}, cwd=copy)
+    assert (copy / "docs/config.md").read_text() == \
+        (ROOT / "docs/config.md").read_text()
+
+
+# ---- docs/testing.md -------------------------------------------------------------
+
+def test_one_test_by_hand():
+    done = run_block("docs/testing.md", "one-test", {"build/dev": BUILD},
+                     seconds=120 * PATIENCE, env={
+                         k: v for k, v in os.environ.items()
+                         if k in ("PARLEY_TEST_SHARD", "PARLEY_TEST_PATIENCE")})
+    assert "1 passed" in done.stdout
