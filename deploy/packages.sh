@@ -43,7 +43,7 @@ packages_of() {
 		echo libcmocka-dev gdb python3-pytest python3-websockets \
 			python3-redis python3-psycopg python3-yaml \
 			python3-jsonschema python3-seccomp systemd \
-			openssl stunnel4 prometheus
+			openssl stunnel4 prometheus rsync
 		;;
 	fuzz)
 		# libclang-rt-dev: libFuzzer and the sanitizers of clang's release.
