@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from support import scaling_docs
 from support.config_docs import PATH, render
 from support.stack import BUILD, ROOT
 
@@ -20,6 +21,14 @@ DOCUMENTS = sorted(p for p in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 def test_config_md_says_what_help_says():
     assert PATH.read_text() == render(), \
         "cd tests && PARLEY_BUILD=build/dev python3 -m support.config_docs"
+
+
+def test_the_tables_of_scaling_md_are_worked_out_from_its_figures():
+    text = scaling_docs.PATH.read_text()
+    assert len(scaling_docs.habits(text)) == 16
+    assert len(scaling_docs.costs(text)) == 7
+    assert text == scaling_docs.render(text), \
+        "cd tests && python3 -m support.scaling_docs"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS,
