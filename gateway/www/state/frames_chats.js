@@ -24,7 +24,9 @@ function takeMessages(timeline, chat) {
   if (timeline.loaded && !timeline.atEnd) {
     return; // someone reads far back: the end is loaded when it is scrolled to
   }
-  if (!timeline.loaded || !timeline.merge(chat.messages)) {
+  if (timeline.contradicts(chat.messages)) {
+    timeline.reset(chat.messages, chat.last_seq);
+  } else if (!timeline.loaded || !timeline.merge(chat.messages)) {
     const newer = timeline.messages.filter((m) => m.seq > chat.last_seq);
     timeline.reset(chat.messages, chat.last_seq);
     newer.forEach((message) => timeline.place(message, true));

@@ -69,6 +69,11 @@ export const messageFrames = {
     if (!timeline?.loaded || page.messages.length === 0) {
       return;
     }
+    if (timeline.contradicts(page.messages)) {
+      store.forget(page.chat_id);
+      return;
+    }
+    timeline.confirm(page.messages);
     const older = page.messages[0].seq < timeline.first;
     const keep = older && !(store.following && page.chat_id === store.openId) ? 'old' : 'new';
     timeline.merge(page.messages, keep);

@@ -80,7 +80,10 @@ export class Session {
   #after = {
     user_info: () => this.#catchUp(),
     chat_info: () => this.read(),
-    chat_messages: ({ chat_id: chatId }) => this.#seekHole(chatId),
+    chat_messages: ({ chat_id: chatId }) => {
+      this.#renew(chatId);
+      this.#seekHole(chatId);
+    },
     new_message: ({ message }) => {
       this.read();
       this.#seekHole(message.chat_id);
@@ -94,15 +97,21 @@ export class Session {
     },
   };
 
-  /* The line is back: what is shown was perhaps missed in part. */
+  /* The line is back: what is shown was perhaps missed in part. The last message
+   * that is here is asked for, too: if it is not there any more the server's store
+   * was set back to a backup, and the chat is loaded anew. */
   async #catchUp() {
     const { store, client } = this;
     const { openId } = store;
-    const mark = (chatId) => ({ chat_id: chatId, last_seq: store.timelines.get(chatId).last });
+    const mark = (chatId) => ({
+      chat_id: chatId,
+      last_seq: Math.max(store.timelines.get(chatId).last - 1, 0),
+    });
     const marks = [...store.timelines]
       .filter(([, timeline]) => timeline.loaded && timeline.atEnd)
       .map(([chatId]) => mark(chatId));
     const begun = new Map(marks.map((m) => [m.chat_id, m.last_seq]));
+    marks.forEach(({ chat_id: chatId }) => store.timelines.get(chatId).doubt());
     try {
       await client.sync(marks, (chatId) => {
         const timeline = store.timelines.get(chatId);
@@ -112,6 +121,8 @@ export class Session {
         }
         return mark(chatId);
       });
+      marks.filter(({ chat_id: chatId }) => store.timelines.get(chatId)?.certain === false)
+        .forEach(({ chat_id: chatId }) => store.forget(chatId));
       if (openId && store.chats.has(openId) && store.openId === openId) {
         await client.ask('open_chat', { chat_id: openId });
       }
@@ -120,6 +131,13 @@ export class Session {
       }
     } catch (error) {
       console.warn('catching up was broken off:', error.message);
+    }
+  }
+
+  /* The open chat was found to be another than the one shown. */
+  #renew(chatId) {
+    if (chatId === this.store.openId && !this.store.openTimeline && this.client.online) {
+      this.client.ask('open_chat', { chat_id: chatId }).catch(() => {});
     }
   }
 

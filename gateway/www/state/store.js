@@ -127,6 +127,12 @@ export class Store extends Emitter {
     this.touch('chats', 'open');
   }
 
+  /* The messages of a chat are to be loaded anew. */
+  forget(chatId) {
+    this.timelines.delete(chatId);
+    this.touch('messages');
+  }
+
   dropChat(chatId) {
     this.chats.delete(chatId);
     this.timelines.delete(chatId);

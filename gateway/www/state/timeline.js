@@ -30,6 +30,7 @@ export class Timeline {
   begin = 1; // no older seq is there: old messages may have been removed
   end = 0; // the newest seq known
   loaded = false;
+  #doubted = null; // the id of a message that a page is to confirm
 
   get first() {
     return this.messages[0]?.seq ?? this.end + 1;
@@ -57,6 +58,28 @@ export class Timeline {
 
   find(seq) {
     return this.messages.find((m) => m.seq === seq);
+  }
+
+  /* Is the last message still what the server has? confirm() tells of each page
+   * whether it is in it; `certain` until asked again, and when it was. */
+  doubt() {
+    this.#doubted = this.messages.at(-1)?.id ?? null;
+  }
+
+  confirm(page) {
+    if (page.some((message) => message.id === this.#doubted)) {
+      this.#doubted = null;
+    }
+  }
+
+  get certain() {
+    return this.#doubted === null;
+  }
+
+  /* Whether a page has another message where one is here: the server's store was
+   * set back, to a backup, and has given the number a second time. */
+  contradicts(page) {
+    return page.some((message) => (this.find(message.seq)?.id ?? message.id) !== message.id);
   }
 
   /* Begins anew with a page, oldest first. */
