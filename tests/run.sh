@@ -175,7 +175,7 @@ SANITIZED='system --ignore=system/test_local.py --ignore=system/test_docs.py
 	--ignore=system/test_proxy.py --ignore=system/test_first_process.py
 	--ignore=system/test_package.py --ignore=system/test_prometheus.py
 	--ignore=system/test_doc_commands.py --ignore=system/test_architecture.py
-	--ignore=system/test_readme.py'
+	--ignore=system/test_readme.py --ignore=system/test_debugging.py'
 
 # Long parts run as two side by side: these, and the others.
 SYSTEM_SECOND=

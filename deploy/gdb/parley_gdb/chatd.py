@@ -19,11 +19,15 @@ def require():
 # ---- database ---------------------------------------------------------------
 
 def request_of(pointer):
-    """The request that a unit's argument is, if it is one: a request of chatd
-    points back to the one struct service. None: it is something else."""
+    """The request that a unit's argument is, if it is one: it points to the one
+    struct service, to the frame within what came, and to that frame's row of the
+    contract. None: it is something else."""
     try:
         request = pointer.cast(struct("request", "dispatch_new").pointer())
-        if int(request["svc"]) == int(service().address):
+        if int(request["svc"]) == int(service().address) and \
+                int(request["frame"]) == int(request["in"]["frame"].address) \
+                and int(request["row"]["kind"]) == \
+                int(request["frame"]["kind"]):
             return request.dereference()
     except gdb.MemoryError:
         pass

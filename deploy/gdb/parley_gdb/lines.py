@@ -97,8 +97,8 @@ def event(value):
 
 def publish(value):
     size = int(value["topic_len"])
-    topic = read_bytes(int(value["bytes"].address), size).decode(
-        "utf-8", "replace")
+    topic = "" if size == 0 else read_bytes(
+        int(value["bytes"].address), size).decode("utf-8", "replace")
     return (f"publish to {topic}, {size_text(value['len'])}, "
             f"{'on its way' if bool(value['sent']) else 'not sent yet'}")
 
@@ -153,7 +153,8 @@ def inbound(value):
 
 
 def inbound_frame(value):
-    return f"frame of {data(value['data'].address, value['len'])}"
+    return "frame of " + (data(value["data"].address, value["len"])
+                          if value.address is not None else "nothing")
 
 
 def fan_user(value):

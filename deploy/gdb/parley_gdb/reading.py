@@ -137,11 +137,15 @@ def function_name(pointer):
 
 def links(head):
     """The addresses of all links of a list, given its head."""
-    start = int(head.address)
-    before, link = start, int(head["next"])
+    link = int(head["next"])
+    if link == 0:
+        return
+    if head.address is None:
+        raise gdb.GdbError("a copy of a list cannot be walked")
+    before = start = int(head.address)
     count = 0
     kind = head.type.strip_typedefs().unqualified().pointer()
-    while link != start and link != 0:
+    while link != start:
         value = gdb.Value(link).cast(kind).dereference()
         count += 1
         if int(value["prev"]) != before or count > LIST_MAX:
