@@ -31,16 +31,46 @@ def test_the_tables_of_scaling_md_are_worked_out_from_its_figures():
         "cd tests && python3 -m support.scaling_docs"
 
 
+def anchors_of(document):
+    """What a link into a page may name: its headings, as GitHub spells them."""
+    text = re.sub(r"^ *```.*?^ *```$", "", document.read_text(),
+                  flags=re.M | re.S)
+    found = set()
+    for heading in re.findall(r"^#+ (.+)$", text, re.M):
+        words = re.sub(r"[^\w\s-]", "", re.sub(r"\]\(.*?\)", "", heading))
+        found.add(words.strip().lower().replace(" ", "-"))
+    return found
+
+
+def leads_nowhere(document, link):
+    path, _, anchor = link.partition("#")
+    target = (document.parent / path) if path else document
+    return not target.exists() or (
+        anchor and target.suffix == ".md" and
+        anchor not in anchors_of(target))
+
+
 @pytest.mark.parametrize("document", DOCUMENTS,
                          ids=lambda p: str(p.relative_to(ROOT)))
 def test_links_and_named_files_exist(document):
     text = document.read_text()
-    missing = [target for target in re.findall(r"\]\(([^)#:\s]+)\)", text)
-               if not (document.parent / target).exists()]
+    missing = [link for link in re.findall(r"\]\(([^)\s]+)\)", text)
+               if ":" not in link and leads_nowhere(document, link)]
     named = re.findall(r"`((?:common|chatd|gateway|presenced|deploy|tests|docs)"
                        r"/[\w./-]*\w/?)`", text)
     missing += [path for path in named if not (ROOT / path).exists()]
     assert not missing
+
+
+def test_every_page_is_in_the_index():
+    index = ROOT / "docs" / "README.md"
+    linked = {(index.parent / link).resolve() for link in
+              re.findall(r"\]\(([^)#\s]+)\)", index.read_text())
+              if ":" not in link}
+    pages = {p for p in ROOT.glob("docs/**/*.md") if p != index}
+    pages |= set(ROOT.glob("*.md"))
+    missing = sorted(str(p.relative_to(ROOT)) for p in pages - linked)
+    assert not missing, f"docs/README.md does not name {missing}"
 
 
 def test_readme_s_commands_are_there():
