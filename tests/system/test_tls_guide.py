@@ -5,7 +5,6 @@ SPDX-License-Identifier: MIT
 """
 
 import os
-import re
 import shutil
 import ssl
 import subprocess
@@ -15,13 +14,32 @@ import redis
 
 from support import client, hygiene
 from support.client import Session, register
+from support.doc_commands import block
 from support.process import (Daemon, Gateway, Process, clean_environment,
                              free_port, poll)
 from support.stack import ROOT, program
 
-GUIDE = ROOT / "docs" / "tls.md"
 HOST = "127.0.0.1"
-BLOCK = re.compile(r"^```(sh)?\n(.*?)^```$", re.M | re.S)
+
+COMMANDS = {
+    "certificates": block("docs/tls.md", "certificates"),
+    "install": block("docs/tls.md", "install"),
+    "postgresql-files": block("docs/tls.md", "postgresql-files"),
+    "redis-files": block("docs/tls.md", "redis-files"),
+    "check": block("docs/tls.md", "check"),
+    "renew": block("docs/tls.md", "renew"),
+}
+FILES = {
+    "postgresql.conf": block("docs/tls.md", "postgresql.conf"),
+    "pg_hba.conf": block("docs/tls.md", "pg_hba.conf"),
+    "redis.conf": block("docs/tls.md", "redis.conf"),
+    "redis-tls.conf": block("docs/tls.md", "redis-tls.conf"),
+    "stunnel.conf": block("docs/tls.md", "stunnel.conf"),
+    "redis-stunnel.conf": block("docs/tls.md", "redis-stunnel.conf"),
+    "chatd.conf": block("docs/tls.md", "chatd.conf"),
+    "presenced.conf": block("docs/tls.md", "presenced.conf"),
+    "gateway.conf": block("docs/tls.md", "gateway.conf"),
+}
 
 
 class Guide:
@@ -30,37 +48,25 @@ class Guide:
     def __init__(self, directory, changes):
         self.directory = directory
         self.changes = changes
-        text = GUIDE.read_text(encoding="utf-8")
-        self.sections = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", text,
-                                        re.M | re.S))
 
     def here(self, text):
         for old, new in self.changes:
             text = text.replace(old, str(new))
         return text
 
-    def commands(self, section):
-        return [self.here(body) for kind, body in
-                BLOCK.findall(self.sections[section]) if kind == "sh"]
-
-    def run(self, section):
-        for body in self.commands(section):
-            done = subprocess.run(
-                ["bash", "-euo", "pipefail", "-c", body], cwd=self.directory,
-                capture_output=True, text=True, timeout=60, check=False,
-                env=clean_environment())
-            assert done.returncode == 0, f"{body}\n{done.stdout}{done.stderr}"
+    def run(self, name):
+        body = self.here(COMMANDS[name])
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", body], cwd=self.directory,
+            capture_output=True, text=True, timeout=60, check=False,
+            env=clean_environment())
+        assert done.returncode == 0, f"{body}\n{done.stdout}{done.stderr}"
 
     def file(self, name):
-        """Writes the block whose first line is `# name`."""
-        for section in self.sections.values():
-            for kind, body in BLOCK.findall(section):
-                if not kind and body.startswith(f"# {name}\n"):
-                    path = self.directory / name
-                    path.write_text(self.here(body))
-                    path.chmod(0o600)
-                    return path
-        raise AssertionError(f"no {name} in {GUIDE}")
+        path = self.directory / name
+        path.write_text(self.here(FILES[name]))
+        path.chmod(0o600)
+        return path
 
 
 @pytest.fixture(scope="module")
@@ -161,9 +167,9 @@ def start_processes(guide, ports, redis_lines):
 
 async def test_the_guide(world, guide):
     guide, ports, password = guide
-    guide.run("Certificates")
-    guide.run("PostgreSQL")
-    guide.run("Redis")
+    for name in ("certificates", "install", "postgresql-files",
+                 "redis-files"):
+        guide.run(name)
     started = []
     postgres = world.new_postgres("guide-postgres", port=ports["db"])
     try:
@@ -208,10 +214,10 @@ async def try_it(guide, ports, way, postgres):
         assert chatd.metric("parley_db_tls_links") == \
             chatd.metric("parley_db_links") > 0
         assert "postgres_link_up link=0 tls=TLSv1.3" in chatd.log_text()
-        guide.run("Checking")
+        guide.run("check")
         (guide.directory / "chatd.pid").write_text(str(chatd.pid))
         mark = len(chatd.log_text())
-        guide.run("Renewing")
+        guide.run("renew")
         chatd.wait_log("certificate_loaded setting=rpc_tls_cert", mark)
     finally:
         for process in reversed(processes):
