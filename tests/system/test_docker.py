@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from support.doc_commands import run_block
 from support.given import program_takes
 from support.kubernetes import kubectl
-from support.process import clean_environment
 from support.stack import ROOT
 
 pytestmark = pytest.mark.plain
@@ -24,7 +24,6 @@ pytestmark = pytest.mark.plain
 KINDS = ("gateway", "chatd", "presenced")
 # The end of a process after its drain, at most (common/daemon.c).
 END_SECONDS = 8
-GUIDE = (ROOT / "docs/deploying.md").read_text()
 DOCKERFILE = (ROOT / "deploy/docker/Dockerfile").read_text()
 
 
@@ -39,18 +38,8 @@ def installed(tmp_path_factory):
     return place / "deploy" / "docker"
 
 
-def guide(section, directory):
-    """Runs the section's commands; returns what they print."""
-    text = re.search(rf"^## {section}\n(.*?)(?=^## |\Z)", GUIDE,
-                     re.M | re.S)[1]
-    commands, = re.findall(r"^```sh\n(.*?)^```$", text, re.M | re.S)
-    path = f"{Path(kubectl()).parent}:{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", commands],
-        cwd=directory.parents[1], capture_output=True, text=True, timeout=60,
-        check=False, env=clean_environment(PATH=path))
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def with_kubectl():
+    return {"PATH": f"{Path(kubectl()).parent}:{os.environ['PATH']}"}
 
 
 def config(directory):
@@ -63,7 +52,8 @@ def config(directory):
 def site(installed):
     """The file as compose understands it, when all is done as docs/deploying.md
     says."""
-    return yaml.safe_load(guide("Containers", installed))
+    done = run_block("docs/deploying.md", "compose", cwd=installed.parents[1])
+    return yaml.safe_load(done.stdout)
 
 
 def kind_of(service):
@@ -85,8 +75,10 @@ def seconds(text):
 
 
 def test_the_overlays_are_rendered_as_the_guide_says(installed):
-    assert guide("Kubernetes", installed).count("\nkind: Deployment\n") == \
-        3 + 5   # those of a trial have stores
+    done = run_block("docs/deploying.md", "overlays", env=with_kubectl(),
+                     cwd=installed.parents[1])
+    # Those of a trial have stores.
+    assert done.stdout.count("\nkind: Deployment\n") == 3 + 5
 
 
 def test_compose_sees_a_fault(installed):
