@@ -387,6 +387,22 @@ submit_second(struct catch_up *g)
 
 /* ---- first unit ---------------------------------------------------------- */
 
+/* What was written to the session was committed before. If it is not there the
+ * store was set back, to a backup or by a failover that lost commits: numbers are
+ * given a second time, and the session would take the new messages for repeats. */
+static void
+answer_set_back(struct catch_up *g, const struct uuid *chat)
+{
+	uint32_t count = 0;
+
+	buf_put_u8(&g->r->body, 0);
+	buf_put_u32(&g->r->body, 0);
+	add_part(g, &count, PART_SET_BACK, chat, 0, NULL);
+	buf_set_u32(&g->r->body, 1, count);
+	request_answer(g->r);
+	catch_up_free(g);
+}
+
 static void
 on_first(void *arg, struct db_result *res)
 {
@@ -400,12 +416,19 @@ on_first(void *arg, struct db_result *res)
 	}
 	g->first = db_result_ref(res);
 	for (size_t i = 0; i < db_rows(res, FIRST_MINE); i++) {
-		struct uuid chat = store_mine_read(res, FIRST_MINE, i);
+		int64_t last_seq;
+		struct uuid chat = store_mine_read(res, FIRST_MINE, i,
+		    &last_seq);
 		struct chat_known *k = known_of(g, &chat);
 
-		if (k != NULL) {
-			g->mine[k - g->known] = true;
+		if (k == NULL) {
+			continue;
 		}
+		if (k->known && k->after_seq > (uint64_t)last_seq) {
+			answer_set_back(g, &chat);
+			return;
+		}
+		g->mine[k - g->known] = true;
 	}
 	items = db_rows(res, FIRST_ITEMS);
 	g->added = mem_alloc((items + 1) * sizeof(*g->added));

@@ -250,11 +250,14 @@ store_mine_step(struct db_unit *u, const struct uuid *user,
 }
 
 struct uuid
-store_mine_read(const struct db_result *r, unsigned step, size_t i)
+store_mine_read(const struct db_result *r, unsigned step, size_t i,
+    int64_t *last_seq_r)
 {
 	struct db_row row = db_row(r, step, i);
+	struct uuid chat = db_get_uuid(&row);
 
-	return db_get_uuid(&row);
+	*last_seq_r = db_get_int(&row);
+	return chat;
 }
 
 void

@@ -69,7 +69,7 @@ bool store_private_chat_read(const struct db_result *r, unsigned first_step,
 void store_mine_step(struct db_unit *u, const struct uuid *user,
     const struct uuid *chats, size_t n);
 struct uuid store_mine_read(const struct db_result *r, unsigned step,
-    size_t row);
+    size_t row, int64_t *last_seq_r);
 void store_missed_step(struct db_unit *u, const struct uuid *user,
     const struct chat_known *known, size_t n, const struct uuid *gained,
     size_t gained_n, int64_t limit);

@@ -98,6 +98,8 @@ enum catch_up_kind {
 	PART_CHANGE = 5,     /* json: what of a group has changed, as of
 	                      * `version`; all of one version belong together */
 	PART_STATUS = 6,     /* json: user_status_changed */
+	PART_SET_BACK = 7,   /* the session was told more of the chat than the
+	                      * store has: it is to begin anew. Alone */
 };
 
 struct catch_up_part {

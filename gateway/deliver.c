@@ -539,6 +539,10 @@ deliver_part(struct conn *c, const struct catch_up_part *part)
 	case PART_STATUS:
 		conn_send(c, plain(&d), NULL);
 		break;
+	case PART_SET_BACK:
+		metric_inc(stats.set_back);
+		conn_close(c, 1012, "The store was set back");
+		break;
 	}
 	delivery_fini(&d);
 }

@@ -66,6 +66,8 @@ static const struct {
 	{ &stats.late, P "messages_late_total",
 	    "Messages written after a later one, marked catch_up" },
 	{ &stats.holes, P "holes_total", "Gaps seen in a chat's messages" },
+	{ &stats.set_back, P "set_back_total", "Sessions closed since they had been "
+	    "told more of a chat than the store has: it was restored" },
 	{ &stats.tracks_full, P "tracks_full_total",
 	    "Messages left to catch-up because of too many gaps" },
 	{ &stats.waiting_lost, P "waiting_overflows_total",

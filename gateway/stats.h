@@ -33,6 +33,7 @@ struct stats {
 	struct metric *dups;          /* repeats of a message, dropped */
 	struct metric *late;          /* delayed by a fault, marked catch_up */
 	struct metric *holes;         /* gaps seen in a chat */
+	struct metric *set_back;      /* sessions that knew more than the store */
 	struct metric *tracks_full;   /* more holes than can be remembered */
 	struct metric *waiting_lost;  /* too many events before user_info */
 	struct metric *receipts_held;

@@ -1,8 +1,9 @@
 -- What a session missed. $1 is the user, $2 the chats the session named.
 
 -- name: catch_up_mine
--- Which of the named chats the user is a member of.
-SELECT chat_id FROM members
+-- Which of the named chats the user is a member of, and how far they go.
+SELECT chat_id, (SELECT c.last_seq FROM chats c WHERE c.id = chat_id)
+FROM members
 WHERE user_id = $1::uuid AND chat_id = ANY ($2::uuid[])
 
 -- name: catch_up_messages

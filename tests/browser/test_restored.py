@@ -7,23 +7,9 @@ SPDX-License-Identifier: MIT
 import pytest
 
 from support.client import Session, private_chat, register
+from support.set_back import set_back
 
 KEPT = 3
-
-
-def set_back(stack, chat_id, seq):
-    """As a restore to the moment after this message."""
-    with stack.postgres.connect(stack.database) as link:
-        link.execute("DELETE FROM messages WHERE chat_id = %s AND seq > %s",
-                     (chat_id, seq))
-        link.execute("UPDATE chats SET last_seq = %s, announced_seq = "
-                     "least(announced_seq, %s) WHERE id = %s",
-                     (seq, seq, chat_id))
-        link.execute(
-            "UPDATE members SET delivered_seq = least(delivered_seq, %s), "
-            "read_seq = least(read_seq, %s), announced_seq = "
-            "least(announced_seq, %s) WHERE chat_id = %s",
-            (seq, seq, seq, chat_id))
 
 
 # How many others come before the page is back: the chat then ends before the
