@@ -14,6 +14,7 @@ import pytest
 from support import frames, hygiene
 from support.client import (DEADLINE, PASSWORD, Session, http_form,
                             http_request, login, private_chat, register)
+from support.doc_commands import run_block
 from support.process import clean_environment, free_port, poll
 from support.stack import BUILD, ROOT
 
@@ -80,6 +81,10 @@ def own_stack(world):
     yield stack
     faults = stack.close()
     assert not faults, "\n".join(faults)
+
+
+def with_program():
+    return {"PATH": f"{PROGRAM.parent}:{os.environ['PATH']}"}
 
 
 def try_login(stack, username, password=PASSWORD):
@@ -638,6 +643,11 @@ async def private_chat_of_notes(session):
     return chat_id
 
 
+def test_retention_by_the_guide(own_stack):
+    run_block("docs/parleyctl.md", "retention",
+              env={**Tool(own_stack).settings, **with_program()})
+
+
 async def test_retention_waits_for_who_is_writing(own_stack):
     """The chat's lock is held by somebody else for a while."""
     stack, tool = own_stack, Tool(own_stack)
@@ -786,6 +796,12 @@ async def test_with_tls_a_certificate_says_who_is_an_operator(new_stack):
     error = tool.fails(USAGE, "user", "list", **{
         f"PARLEY_{key.upper()}": str(value) for key, value in links.items()})
     assert "not made for a parleyctl" in error
+    # And by the guide's words.
+    made = stack.world.authority().directory
+    done = run_block("docs/parleyctl.md", "certificate", {
+        "tls+tcp://chatd-1.example.org:7001": tool.settings["PARLEY_CHATD"],
+        ".sh tls ": f".sh {made} ", "tls/": f"{made}/"}, env=with_program())
+    assert ann.username in done.stdout
 
 
 # ---- help, completion, settings ---------------------------------------------
