@@ -1,5 +1,5 @@
-"""The commands of README.md, CONTRIBUTING.md and docs/testing.md, as they stand
-there.
+"""The commands of README.md, CONTRIBUTING.md, docs/testing.md and of the start in
+docs/operations.md, as they stand there.
 
 SPDX-License-Identifier: MIT
 """
@@ -99,3 +99,14 @@ def test_one_test_by_hand():
                          k: v for k, v in os.environ.items()
                          if k in ("PARLEY_TEST_SHARD", "PARLEY_TEST_PATIENCE")})
     assert "1 passed" in done.stdout
+
+
+# ---- docs/operations.md ----------------------------------------------------------
+
+def test_the_schema_is_brought_up_to_date_by_hand(stack):
+    urls = {name: stack.postgres.conninfo(role, stack.database)
+            for name, role in (("PARLEY_MIGRATE_URL", "parley_owner"),
+                               ("PARLEY_DATABASE_URL", "parley_chatd"))}
+    run_block("docs/operations.md", "migrate",
+              {f"{name}=...": f"{name}='{url}'" for name, url in urls.items()},
+              env={"PATH": f"{BUILD / 'chatd'}:{os.environ['PATH']}"})
