@@ -88,6 +88,33 @@ def test_every_command_is_run_or_says_what_it_needs(page):
     assert not faults, "\n".join(faults)
 
 
+def known_words():
+    """{program: the commands it has}, as its own source names them."""
+    def found(path, pattern):
+        return set(re.findall(pattern, (ROOT / path).read_text(), re.M))
+    return {
+        "tests/run.sh": {"all"} | found("tests/run.sh", r"^mode_([\w-]+)\(\)"),
+        "deploy/local.sh": {w.replace("_", "-") for w in found(
+            "deploy/local.sh", r"^cmd_(\w+)\(\)")},
+        "deploy/packages.sh": found("deploy/packages.sh", r"^\t(\w+)\)$"),
+        "parleyctl": {"settings"} | found("chatd/parleyctl/commands.c",
+                                          r'^\t\{ "([a-z ]+)"'),
+    }
+
+
+@pytest.mark.parametrize("page", pages())
+def test_commands_within_the_text_exist(page):
+    wrong = []
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for program, known in known_words().items():
+        assert len(known) > 5, program
+        for words in re.findall(
+                rf"`{re.escape(program)} ([a-z][\w-]*(?: [a-z]\w*)?)", text):
+            if words not in known and words.split()[0] not in known:
+                wrong.append(f"{program} {words}")
+    assert not wrong, f"{page}: there is no {', '.join(wrong)}"
+
+
 def test_every_call_of_a_test_finds_its_block():
     call = re.compile(r'\b(?:run_)?block\(\s*"([\w./-]+\.md)",\s*"([^"]+)"')
     wrong = []
