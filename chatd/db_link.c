@@ -237,20 +237,19 @@ on_ready(uv_poll_t *poll, int status, int events)
 	struct db_link *l = poll->data;
 	struct db *db = l->db;
 
-	if (status < 0) {
-		link_fail(l, uv_strerror(status));
-		return;
-	}
-	if ((events & UV_READABLE) != 0) {
-		if (!db_consume(l->conn)) {
-			/* What came before the end still counts. */
-			link_read(l);
-			if (l->state == LINK_UP) {
-				link_fail(l, PQerrorMessage(l->conn));
-			}
+	/* libuv tells no more of a broken socket than that it is one, and does
+	 * not watch it any longer: reading it names the cause. */
+	if (status < 0 || (events & UV_READABLE) != 0) {
+		bool whole = db_consume(l->conn) && status == 0;
+
+		/* What came before the end still counts. */
+		link_read(l);
+		if (!whole && l->state == LINK_UP) {
+			link_fail(l, PQerrorMessage(l->conn));
+		}
+		if (!whole) {
 			return;
 		}
-		link_read(l);
 	}
 	if (l->state == LINK_UP && !watch(l)) {
 		link_fail(l, PQerrorMessage(l->conn));

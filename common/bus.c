@@ -14,6 +14,15 @@
  * reaches nobody who has found the new one. So each beat asks for its role as
  * well; what was published since it was last a master counts as lost.
  *
+ * One that is cut off from its replicas thinks itself the master until it sees
+ * them again, while they may have another one. Where min-replicas-to-write is set
+ * it refuses writes meanwhile: each beat makes one, which changes nothing. A
+ * refusal alone is no reason to leave (the replicas may just be down), but from
+ * then on it is in doubt, and when it is left what was published since counts as
+ * lost too.
+ *
+ * With sentinel:// the address follows what Sentinels say (bus_sentinel.c).
+ *
  * Main thread only.
  *
  * SPDX-License-Identifier: MIT
@@ -25,6 +34,8 @@
 #include <string.h>
 
 #include "common/bus_int.h"
+#include "common/bus_sentinel.h"
+#include "common/bus_tls.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -44,7 +55,9 @@ on_commands_link(void *arg, bool up)
 		uint64_t since = b->lost_since_ms;
 
 		metric_inc(b->m_reconnects);
-		b->master_ms = clock_mono_ms();
+		if (!b->alone) {
+			b->master_ms = clock_mono_ms();
+		}
 		bus_send_publishes(b);
 		b->lost_since_ms = 0;
 		if (since != 0 && b->conf.on_lost != NULL) {
@@ -71,6 +84,34 @@ on_beat_reply(redisAsyncContext *ac, void *reply, void *privdata)
 	}
 }
 
+/* What was published since the other end was a master for sure may have reached
+ * nobody. */
+static void
+doubt_publishes(struct bus *b)
+{
+	if (b->master_ms != 0 && (b->lost_since_ms == 0 ||
+	    b->master_ms < b->lost_since_ms)) {
+		b->lost_since_ms = b->master_ms;
+	}
+}
+
+static void
+on_beat_write(redisAsyncContext *ac, void *reply, void *privdata)
+{
+	struct bus *b = privdata;
+	const redisReply *r = reply;
+
+	(void)ac;
+	if (r == NULL) {
+		return;
+	}
+	b->alone = r->type == REDIS_REPLY_ERROR &&
+	    bus_error(r->str) == BUS_ERROR_ALONE;
+	if (b->alone) {
+		bus_refused(b, BUS_ERROR_ALONE, "beat", r->str);
+	}
+}
+
 static void
 on_role(redisAsyncContext *ac, void *reply, void *privdata)
 {
@@ -81,12 +122,12 @@ on_role(redisAsyncContext *ac, void *reply, void *privdata)
 		return;
 	}
 	if (!bus_is_no_master(reply)) {
-		b->master_ms = b->role_asked_ms;
+		if (!b->alone) {
+			b->master_ms = b->role_asked_ms;
+		}
 		return;
 	}
-	if (b->lost_since_ms == 0 || b->master_ms < b->lost_since_ms) {
-		b->lost_since_ms = b->master_ms;
-	}
+	doubt_publishes(b);
 	bus_refused(b, BUS_ERROR_REPLICA, "role", "it was demoted");
 }
 
@@ -125,9 +166,40 @@ on_beat(uv_timer_t *timer)
 		    b->beat_topic);
 		b->beat_made_us = b->beat_sent_us = clock_mono_us();
 		b->role_asked_ms = b->beat_made_us / 1000;
+		/* A write that changes nothing. */
+		(void)redisAsyncCommand(ac, on_beat_write, b, "DEL %s",
+		    b->beat_topic);
 		(void)redisAsyncCommand(ac, on_role, b, "ROLE");
 	}
 }
+
+/* ---- by Sentinels -------------------------------------------------------- */
+
+/* The master is at `host` (from now on). The former one, if it lives, may not
+ * know yet that it is none. */
+static void
+on_master(void *arg, const char *host, int port)
+{
+	struct bus *b = arg;
+
+	free(b->address.host);
+	b->address.host = mem_strdup(host);
+	b->address.port = port;
+	if (b->commands == NULL) {
+		b->commands = bus_link_new(b->loop, &b->address, b->conf.name,
+		    true, on_commands_link, b);
+		bus_topics_connect(b);
+		return;
+	}
+	metric_inc(b->m_moves);
+	doubt_publishes(b);
+	bus_link_move(b->commands);
+	if (b->subs != NULL) {
+		bus_link_move(b->subs);
+	}
+}
+
+/* ---- life ---------------------------------------------------------------- */
 
 static double
 gauge_commands(void *arg)
@@ -141,6 +213,14 @@ gauge_subscriptions(void *arg)
 	return bus_subscriptions_up(arg) ? 1 : 0;
 }
 
+static double
+gauge_sentinels(void *arg)
+{
+	const struct bus *b = arg;
+
+	return b->sentinels != NULL ? bus_sentinel_connected(b->sentinels) : 0;
+}
+
 static void
 metrics_open(struct bus *b)
 {
@@ -149,7 +229,7 @@ metrics_open(struct bus *b)
 	b->m_lost = metric_counter("parley_bus_given_up_total", NULL,
 	    "Events given up because Redis was away too long");
 	b->m_errors = metric_counter("parley_bus_errors_total", NULL,
-	    "Error replies of Redis");
+	    "Error replies of Redis and of Sentinels");
 	for (int i = 0; i < BUS_ERROR_COUNT; i++) {
 		char label[48];
 
@@ -158,6 +238,12 @@ metrics_open(struct bus *b)
 		b->m_refused[i] = metric_counter("parley_bus_refused_total",
 		    label, "Errors of Redis by what they are about");
 	}
+	b->m_moves = metric_counter("parley_bus_master_changes_total", NULL,
+	    "Failovers of Redis that Sentinels told of");
+	metric_gauge_fn("parley_bus_sentinels", NULL, "Sentinels that are "
+	    "connected to", gauge_sentinels, b);
+	metric_set(metric_gauge("parley_bus_sentinels_wanted", NULL,
+	    "Sentinels that redis_url names"), b->address.sentinel_count);
 	b->m_reconnects = metric_counter("parley_bus_connects_total", NULL,
 	    "Links to Redis that came up");
 	b->m_received = metric_counter("parley_bus_received_total", NULL,
@@ -175,6 +261,22 @@ metrics_open(struct bus *b)
 	    "1 while the link to Redis is up", gauge_subscriptions, b);
 }
 
+static void
+bus_open(struct bus *b)
+{
+	char *name;
+
+	if (b->address.master == NULL) {
+		b->commands = bus_link_new(b->loop, &b->address, b->conf.name,
+		    true, on_commands_link, b);
+		return;
+	}
+	name = mem_sprintf("%s-sentinel", b->conf.name);
+	b->sentinels = bus_sentinel_new(b->loop, &b->address, name, on_master,
+	    b);
+	free(name);
+}
+
 struct bus *
 bus_new(uv_loop_t *loop, const struct bus_conf *conf)
 {
@@ -188,8 +290,7 @@ bus_new(uv_loop_t *loop, const struct bus_conf *conf)
 	map_init(&b->topics);
 	if (!bus_address_parse(conf->url, &b->address)) {
 		log_error("bad_redis_url", "setting=redis_url remedy=\"give "
-		    "redis://[[user]:password@]host[:port][/db], rediss:// "
-		    "or unix:/path\"");
+		    BUS_URL_FORMS "\"");
 		free(b);
 		return NULL;
 	}
@@ -202,8 +303,7 @@ bus_new(uv_loop_t *loop, const struct bus_conf *conf)
 	b->beat.data = b->deferred.data = b;
 	b->open_handles = 2;
 	uv_timer_start(&b->beat, on_beat, BEAT_MS, BEAT_MS);
-	b->commands = bus_link_new(loop, &b->address, conf->name, true,
-	    on_commands_link, b);
+	bus_open(b);
 	return b;
 }
 
@@ -227,6 +327,7 @@ bus_free(struct bus **bp)
 	}
 	*bp = NULL;
 	memset(&b->conf, 0, sizeof(b->conf));
+	bus_sentinel_free(&b->sentinels);
 	bus_link_free(&b->commands);
 	bus_link_free(&b->subs);
 	bus_drop_pending(b);

@@ -12,8 +12,9 @@
  * on_subscriptions tells down (at once) and up (when all are confirmed).
  *
  * Commands and publishes are for a master: a replica is refused, and one that is
- * demoted is left within a beat (2 s); what was published meanwhile counts as
- * given up, and the topics are subscribed anew. Errors about Redis itself
+ * demoted is left within a beat (2 s), or as soon as Sentinels name another;
+ * what was published meanwhile counts as given up, and the topics are subscribed
+ * anew. Errors about Redis itself
  * (-LOADING, -OOM, ..) are counted by reason in parley_bus_refused_total.
  *
  * Main thread only.
@@ -34,7 +35,7 @@ struct bus;
 struct redisReply;
 
 struct bus_conf {
-	/* redis://[:password@]host[:port][/db] or unix:/path/to/socket */
+	/* See bus_address.h. */
 	const char *url;
 	const char *name;            /* CLIENT SETNAME, for operators */
 	size_t backlog_max;          /* bytes of publishes kept while away */

@@ -12,6 +12,7 @@
 #include "common/mem.h"
 
 #define PORT 6379
+#define SENTINEL_PORT 26379
 
 /* "user:password", ":password" or "password". */
 static void
@@ -26,9 +27,10 @@ take_credentials(struct bus_address *a, const char *text, const char *end)
 	a->password = mem_strndup(password, (size_t)(end - password));
 }
 
-/* "host", "host:port", "[address]:port". */
+/* "host", "host:port", "[address]:port". On true the host is the caller's. */
 static bool
-take_host(struct bus_address *a, const char *text, const char *end)
+take_place(const char *text, const char *end, int port, char **host_r,
+    int *port_r)
 {
 	const char *bracket = text[0] == '['
 	    ? memchr(text, ']', (size_t)(end - text)) : NULL;
@@ -42,16 +44,82 @@ take_host(struct bus_address *a, const char *text, const char *end)
 		return false;
 	}
 	text += bracket != NULL;
-	a->host = mem_strndup(text, (size_t)(host_end - text));
-	a->port = colon != NULL ? atoi(colon + 1) : PORT;
-	return a->host[0] != '\0' && a->port >= 1 && a->port <= 65535;
+	*port_r = colon != NULL ? atoi(colon + 1) : port;
+	if (text == host_end || *port_r < 1 || *port_r > 65535) {
+		return false;
+	}
+	*host_r = mem_strndup(text, (size_t)(host_end - text));
+	return true;
+}
+
+/* "host:port,host:port,..", each as above. */
+static bool
+take_sentinels(struct bus_address *a, const char *text, const char *end)
+{
+	while (text < end) {
+		const char *comma = memchr(text, ',', (size_t)(end - text));
+		const char *stop = comma != NULL ? comma : end;
+		struct bus_place *p = &a->sentinels[a->sentinel_count];
+
+		if (a->sentinel_count == BUS_SENTINELS_MAX ||
+		    !take_place(text, stop, SENTINEL_PORT, &p->host,
+		    &p->port)) {
+			return false;
+		}
+		a->sentinel_count++;
+		text = comma != NULL ? comma + 1 : end;
+	}
+	return a->sentinel_count > 0 && end[-1] != ',';
+}
+
+/* "/master" or "/master/db", behind the Sentinels. Returns where "/db" is. */
+static const char *
+take_master(struct bus_address *a, const char *slash)
+{
+	const char *end;
+
+	if (*slash == '\0' || slash[1] == '/' || slash[1] == '\0') {
+		return NULL;
+	}
+	end = strchrnul(slash + 1, '/');
+	a->master = mem_strndup(slash + 1, (size_t)(end - slash - 1));
+	return end;
+}
+
+/* What stands behind "scheme://". */
+static bool
+take_rest(struct bus_address *a, const char *text, bool sentinels)
+{
+	const char *at = strrchr(text, '@');
+	const char *slash;
+	bool good;
+
+	if (at != NULL) {
+		take_credentials(a, text, at);
+		text = at + 1;
+	}
+	slash = strchrnul(text, '/');
+	good = sentinels ? take_sentinels(a, text, slash)
+	    : take_place(text, slash, PORT, &a->host, &a->port);
+	if (good && sentinels) {
+		slash = take_master(a, slash);
+		good = slash != NULL;
+	}
+	a->db = good && *slash == '/' ? atoi(slash + 1) : 0;
+	return good && a->db >= 0;
 }
 
 bool
 bus_address_parse(const char *url, struct bus_address *a)
 {
-	const char *at;
-	const char *slash;
+	static const struct {
+		const char *scheme;
+		bool sentinels;
+		bool tls;
+	} schemes[] = {
+		{ "redis://", false, false }, { "rediss://", false, true },
+		{ "sentinel://", true, false }, { "sentinels://", true, true },
+	};
 
 	memset(a, 0, sizeof(*a));
 	if (strncmp(url, "unix:", 5) == 0) {
@@ -61,24 +129,20 @@ bus_address_parse(const char *url, struct bus_address *a)
 		a->path = mem_strdup(url + 5);
 		return true;
 	}
-	a->tls = strncmp(url, "rediss://", 9) == 0;
-	if (!a->tls && strncmp(url, "redis://", 8) != 0) {
-		return false;
-	}
-	url += a->tls ? 9 : 8;
-	at = strrchr(url, '@');
-	if (at != NULL) {
-		take_credentials(a, url, at);
-		url = at + 1;
-	}
-	slash = strchr(url, '/');
-	a->db = slash != NULL ? atoi(slash + 1) : 0;
-	if (!take_host(a, url, slash != NULL ? slash : url + strlen(url)) ||
-	    a->db < 0) {
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		size_t len = strlen(schemes[i].scheme);
+
+		if (strncmp(url, schemes[i].scheme, len) != 0) {
+			continue;
+		}
+		a->tls = schemes[i].tls;
+		if (take_rest(a, url + len, schemes[i].sentinels)) {
+			return true;
+		}
 		bus_address_fini(a);
 		return false;
 	}
-	return true;
+	return false;
 }
 
 void
@@ -88,5 +152,9 @@ bus_address_fini(struct bus_address *a)
 	free(a->path);
 	free(a->user);
 	free(a->password);
+	free(a->master);
+	for (unsigned i = 0; i < a->sentinel_count; i++) {
+		free(a->sentinels[i].host);
+	}
 	memset(a, 0, sizeof(*a));
 }

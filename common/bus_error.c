@@ -21,6 +21,7 @@ static const struct {
 	{ "NOPERM ", BUS_ERROR_AUTH },
 	{ "OOM ", BUS_ERROR_MEMORY },
 	{ "MISCONF ", BUS_ERROR_DISK },
+	{ "NOREPLICAS ", BUS_ERROR_ALONE },
 };
 
 static const struct {
@@ -38,6 +39,9 @@ static const struct {
 		"give Redis more memory (maxmemory)" },
 	[BUS_ERROR_DISK] = { "disk",
 		"Redis cannot save: look into its log, free its disk" },
+	[BUS_ERROR_ALONE] = { "alone",
+		"see that its replicas run and reach it "
+		"(min-replicas-to-write)" },
 };
 
 enum bus_error

@@ -19,6 +19,7 @@ enum bus_error {
 	BUS_ERROR_AUTH,    /* -NOAUTH, -WRONGPASS, -NOPERM */
 	BUS_ERROR_MEMORY,  /* -OOM */
 	BUS_ERROR_DISK,    /* -MISCONF */
+	BUS_ERROR_ALONE,   /* -NOREPLICAS: it may be cut off from its replicas */
 	BUS_ERROR_COUNT,
 };
 

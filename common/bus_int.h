@@ -5,6 +5,7 @@
  *   bus.c          life, the two links, the beat that tries them
  *   bus_publish.c  publishes and commands, kept or failed across lost links
  *   bus_topics.c   subscriptions, asked for again on every new link
+ *   bus_sentinel.c which server is the master, where Sentinels are asked
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,14 +21,17 @@
 
 struct metric;
 
+struct bus_sentinel;
 struct publish;
 
 struct bus {
 	uv_loop_t *loop;
 	struct bus_conf conf;
-	struct bus_address address;
-	struct bus_link *commands;
+	struct bus_address address;     /* by Sentinels: host as they told */
+	struct bus_sentinel *sentinels; /* NULL: the address is the server's */
+	struct bus_link *commands;      /* NULL until the master is known */
 	struct bus_link *subs;
+	bool subs_wanted;
 	uv_timer_t beat;
 	uv_timer_t deferred;   /* failed commands are told from the loop */
 	unsigned open_handles;
@@ -41,6 +45,7 @@ struct bus {
 	uint64_t lost_since_ms; /* 0: nothing was given up */
 	uint64_t master_ms;     /* when the other end was a master for sure */
 	uint64_t role_asked_ms;
+	bool alone;             /* it refuses writes: replicas may follow another */
 
 	struct list pending;   /* commands on the link */
 	struct list failed;
@@ -60,6 +65,7 @@ struct bus {
 	struct metric *m_lost;
 	struct metric *m_errors;
 	struct metric *m_reconnects;
+	struct metric *m_moves;
 	struct metric *m_refused[BUS_ERROR_COUNT];
 	uint64_t refusal_logged_ms[BUS_ERROR_COUNT];
 	struct metric *m_received;
@@ -88,6 +94,8 @@ void bus_on_deferred(uv_timer_t *timer);
 /* The topic of our own that the beat is published to; made once. */
 void bus_topics_open(struct bus *b);
 void bus_topics_fini(struct bus *b);
+/* Connects the subscribing link, if it is wanted and can be. */
+void bus_topics_connect(struct bus *b);
 /* The subscribing link came up or went down (a bus_link_fn). */
 void bus_on_subs_link(void *arg, bool up);
 

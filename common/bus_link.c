@@ -15,6 +15,7 @@
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,7 @@
 #define CONNECT_TIMEOUT_MS 2000
 #define PAUSE_MIN_MS 50
 #define PAUSE_MAX_MS 2000
+#define AT_LEN 280
 
 enum link_state {
 	LINK_IDLE,       /* no context; the timer runs */
@@ -208,6 +210,20 @@ on_timer(uv_timer_t *timer)
 	}
 }
 
+/* Where it leads, for the log. */
+static const char *
+link_at(const struct bus_link *l, char at[AT_LEN])
+{
+	const struct bus_address *a = l->address;
+
+	if (a->path != NULL) {
+		snprintf(at, AT_LEN, "%s", a->path);
+	} else {
+		snprintf(at, AT_LEN, "%s:%d", a->host, a->port);
+	}
+	return at;
+}
+
 /* The connection is gone (hiredis frees it): connect again after a pause. */
 static void
 link_lost(struct bus_link *l, const char *why)
@@ -220,9 +236,12 @@ link_lost(struct bus_link *l, const char *why)
 	l->ac = NULL;
 	l->state = LINK_IDLE;
 	if (!l->complained) {
+		char at[AT_LEN];
+
 		l->complained = true;
-		log_warn("redis_down", "reason=\"%s\" remedy=\"check redis_url "
-		    "and that the server runs\"", why);
+		log_warn("redis_down", "server=%s reason=\"%s\" remedy=\"check "
+		    "redis_url and that the server runs\"", link_at(l, at),
+		    why);
 	}
 	uv_timer_start(&l->timer, on_timer,
 	    l->pause_ms / 2 + randombytes_uniform((uint32_t)l->pause_ms), 0);
@@ -260,10 +279,12 @@ static void
 link_refused(struct bus_link *l, const char *reason, const char *remedy)
 {
 	if (!l->refused) {
+		char at[AT_LEN];
+
 		l->refused = true;
 		l->complained = true;
-		log_error("redis_refused", "reason=\"%s\" remedy=\"%s\"",
-		    reason, remedy);
+		log_error("redis_refused", "server=%s reason=\"%s\" "
+		    "remedy=\"%s\"", link_at(l, at), reason, remedy);
 	}
 	bus_link_reset(l);
 }
@@ -280,8 +301,11 @@ greeting_done(struct bus_link *l)
 	l->alive_ms = clock_mono_ms();
 	l->refused = false;
 	if (l->complained) {
+		char at[AT_LEN];
+
 		l->complained = false;
-		log_info("redis_up", "link=%s", l->name);
+		log_info("redis_up", "link=%s server=%s", l->name,
+		    link_at(l, at));
 	}
 	l->fn(l->arg, true);
 }
@@ -427,6 +451,19 @@ bus_link_reset(struct bus_link *l)
 	ac->data = NULL;
 	link_lost(l, "given up");
 	redisAsyncFree(ac);
+}
+
+void
+bus_link_move(struct bus_link *l)
+{
+	/* No complaint, since nothing failed, but it is logged when it is up. */
+	l->complained = true;
+	bus_link_reset(l);
+	if (l->state == LINK_IDLE) {
+		l->pause_ms = PAUSE_MIN_MS;
+		uv_timer_start(&l->timer, on_timer,
+		    randombytes_uniform(PAUSE_MIN_MS), 0);
+	}
 }
 
 void

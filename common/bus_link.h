@@ -31,6 +31,8 @@ struct redisAsyncContext *bus_link_context(const struct bus_link *l);
 /* Gives the present connection up and connects anew, after a pause. Safe within
  * a reply callback. */
 void bus_link_reset(struct bus_link *l);
+/* The address leads elsewhere now: the same, without the pause. */
+void bus_link_move(struct bus_link *l);
 /* An answer came. */
 void bus_link_alive(struct bus_link *l);
 /* Since the link came up or bus_link_alive was last called. */

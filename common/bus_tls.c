@@ -92,13 +92,13 @@ bus_tls_check(const char *url, bool insecure, char *why)
 	bool tls;
 
 	if (!bus_address_parse(url, &a)) {
-		snprintf(why, TLS_WHY_LEN, "setting redis_url: it is none of "
-		    "redis://[[user]:password@]host[:port][/db], the same with "
-		    "rediss://, and unix:/path");
+		snprintf(why, TLS_WHY_LEN, "setting redis_url: it is not "
+		    BUS_URL_FORMS);
 		return false;
 	}
 	tls = a.tls;
-	local = tls_host_is_local(a.host);
+	/* Sentinels tell of other machines, wherever they are themselves. */
+	local = a.master == NULL && tls_host_is_local(a.host);
 	bus_address_fini(&a);
 	if (tls) {
 		return load(why);
@@ -106,7 +106,7 @@ bus_tls_check(const char *url, bool insecure, char *why)
 	if (!local && !insecure) {
 		snprintf(why, TLS_WHY_LEN, "setting redis_url: a plain link "
 		    "beyond this machine lets who is on the way forge events: "
-		    "write rediss://, or let stunnel encrypt (see docs/tls.md), "
+		    "write rediss:// or sentinels://, or let stunnel encrypt (see docs/tls.md), "
 		    "or, on a network that is closed by other means, "
 		    "insecure_links = on");
 		return false;

@@ -25,8 +25,9 @@ extern struct bus_tls_settings bus_tls;
 
 /* For the meaning of redis_url. */
 #define BUS_URL_FORMS \
-	"redis://[[user]:password@]host[:port][/db], rediss:// over TLS, or " \
-	"unix:/path"
+	"redis://[[user]:password@]host[:port][/db], unix:/path, or " \
+	"sentinel://[[user]:password@]host[:port],host[:port],.../master[/db]; " \
+	"rediss:// and sentinels:// over TLS"
 
 /* Rows of every process that speaks with Redis. */
 #define BUS_TLS_ROWS \

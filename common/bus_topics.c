@@ -250,8 +250,10 @@ bus_on_subs_link(void *arg, bool up)
 	}
 	if (b->subs_told_up) {
 		b->subs_told_up = false;
-		/* Events may be missing since the last one proven to come. */
-		b->subs_down_ms = b->beat_seen_ms;
+		/* Events may be missing since the last one proven to come, and
+		 * since those who publish may have had another master. */
+		b->subs_down_ms = b->beat_seen_ms < b->master_ms
+		    ? b->beat_seen_ms : b->master_ms;
 		if (b->conf.on_subscriptions != NULL) {
 			b->conf.on_subscriptions(b->conf.arg, false, 0);
 		}
@@ -273,6 +275,16 @@ topic_new(struct bus *b, const struct uuid *key, const char *name)
 }
 
 void
+bus_topics_connect(struct bus *b)
+{
+	/* Sentinels may not have told yet where the master is. */
+	if (b->subs_wanted && b->subs == NULL && b->commands != NULL) {
+		b->subs = bus_link_new(b->loop, &b->address, b->conf.name,
+		    false, bus_on_subs_link, b);
+	}
+}
+
+void
 bus_subscribe(struct bus *b, const char *name, bus_done_fn *confirmed,
     void *arg)
 {
@@ -286,10 +298,8 @@ bus_subscribe(struct bus *b, const char *name, bus_done_fn *confirmed,
 	t->wanted = true;
 	t->confirmed = confirmed;
 	t->arg = arg;
-	if (b->subs == NULL) {
-		b->subs = bus_link_new(b->loop, &b->address, b->conf.name,
-		    false, bus_on_subs_link, b);
-	}
+	b->subs_wanted = true;
+	bus_topics_connect(b);
 	if (bus_link_context(b->subs) == NULL) {
 		topic_tell(t, false);
 	} else if (t->state == TOPIC_WAITING) {

@@ -7,8 +7,8 @@
 #   deploy/packages.sh --list GROUP...              print the names
 #   deploy/packages.sh --missing GROUP...           print what is not installed
 #
-# GROUP: build, run, debug, trace, test, fuzz, package, browser, bench, docs or
-# all.
+# GROUP: build, run, debug, trace, test, fuzz, package, ha, browser, bench, docs
+# or all.
 #
 # Nothing is done, and no privilege asked for, when all is there. The services
 # that PostgreSQL's and Redis' packages bring are neither started nor enabled by
@@ -54,6 +54,10 @@ packages_of() {
 		echo build-essential dpkg-dev debhelper fakeroot help2man \
 			lintian debootstrap systemd-container
 		;;
+	ha)
+		# Hosts that are network namespaces.
+		echo iproute2
+		;;
 	browser)
 		echo chromium chromium-driver python3-selenium
 		;;
@@ -67,14 +71,14 @@ packages_of() {
 		;;
 	all)
 		local g
-		for g in build run debug trace test fuzz package browser bench \
+		for g in build run debug trace test fuzz package ha browser bench \
 			docs; do
 			packages_of "$g"
 		done
 		;;
 	*)
 		echo "packages.sh: no group \"$1\": build, run, debug, trace," \
-			"test, fuzz, package, browser, bench, docs or all" >&2
+			"test, fuzz, package, ha, browser, bench, docs or all" >&2
 		exit 2
 		;;
 	esac

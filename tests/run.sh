@@ -21,11 +21,13 @@
 #                  number of runs, or PARLEY_FUZZ_SECONDS for each target
 #       thread     contract and system with the thread sanitizer
 #       bench      the standard set of load tests; nothing else should run meanwhile
+#       ha         failovers of PostgreSQL, of Redis and of whole hosts, on hosts
+#                  made of network namespaces; root, some minutes
 #       package    the Debian packages, made and tried in containers of a fresh
 #                  Debian 12 and 13 (PARLEY_PACKAGE_SUITES); root, some minutes
 #       upgrade    from an earlier revision to this one and back while people chat
 #       backup     backups taken in traffic, the store destroyed and restored
-#       all        all of these but bench and package
+#       all        all of these but bench, ha and package
 #   Default: unit sql conformance contract system chaos-short browser fuzz
 #   sanitize.
 #
@@ -312,6 +314,10 @@ mode_backup() {
 	with_build backup dev "$RUNNING" run_pytest dev 1 backup=backup
 }
 
+mode_ha() {
+	with_build ha release "$RUNNING" run_pytest release 1 ha=ha
+}
+
 mode_bench() {
 	local passed=1
 	say bench
@@ -325,7 +331,7 @@ main() {
 		case $mode in
 		unit | sql | conformance | contract | system | chaos-short | \
 			chaos | browser | fuzz | sanitize | thread | package | \
-			bench | upgrade | backup)
+			ha | bench | upgrade | backup)
 			modes+=("$mode")
 			;;
 		all)
@@ -349,6 +355,7 @@ main() {
 	[[ " ${modes[*]} " != *" browser "* ]] || groups+=' browser'
 	[[ " ${modes[*]} " != *" fuzz "* ]] || groups+=' fuzz'
 	[[ " ${modes[*]} " != *" package "* ]] || groups+=' package'
+	[[ " ${modes[*]} " != *" ha "* ]] || groups+=' ha'
 	[[ " ${modes[*]} " != *" bench "* ]] || groups+=' bench'
 	mkdir -p "$RESULTS"
 	export PYTEST_DEBUG_TEMPROOT=$RESULTS # nothing of ours lies elsewhere

@@ -172,10 +172,12 @@ class Process:
 
 class Daemon(Process):
     """One of ours: has an admin port."""
+    admin_host = "127.0.0.1"
 
     def __init__(self, name, program, settings, secrets, cwd):
         self.admin_port = free_port()
-        settings = {"admin_listen": f"127.0.0.1:{self.admin_port}", **settings}
+        settings = {"admin_listen": f"{self.admin_host}:{self.admin_port}",
+                    **settings}
         flags = [f"--{key.replace('_', '-')}={value}"
                  for key, value in settings.items()]
         env = clean_environment(**{
@@ -185,7 +187,7 @@ class Daemon(Process):
 
     def admin(self, path, timeout=2.0):
         """(status, text) from the admin port, or (None, "") without answer."""
-        link = http.client.HTTPConnection("127.0.0.1", self.admin_port,
+        link = http.client.HTTPConnection(self.admin_host, self.admin_port,
                                           timeout=timeout)
         try:
             link.request("GET", path)

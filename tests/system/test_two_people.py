@@ -98,6 +98,8 @@ async def test_no_acknowledgement_before_the_commit(new_stack):
     assert (answer["type"], answer["reason"], answer["front_msg_id"]) == \
         ("error", "unavailable", front)
     assert len(ben.messages(chat_id)) <= 1
+    await a_cancelled_wait_is_no_commit(stack, ann, chat_id)
+    assert len(ben.messages(chat_id)) <= 1
     stack.postgres.execute(
         "postgres", "ALTER SYSTEM RESET synchronous_standby_names",
         "SELECT pg_reload_conf()")
@@ -107,4 +109,23 @@ async def test_no_acknowledgement_before_the_commit(new_stack):
     assert again["type"] == "new_message"
     rows = stack.sql("SELECT count(*), count(DISTINCT seq), max(seq) "
                      "FROM messages WHERE chat_id = %s", chat_id)
-    assert rows == [(3, 3, 3)]
+    assert rows == [(4, 4, 4)]
+
+
+async def a_cancelled_wait_is_no_commit(stack, ann, chat_id):
+    """Who cancels COMMITs that wait for a replica makes PostgreSQL answer them
+    with success, and a warning."""
+    mark = ann.mark()
+    await ann.send({"type": "send_message", "chat_id": chat_id, "msg": {
+        "front_msg_id": new_id(), "content": "its commit is cancelled"}})
+    cancelled, answer = 0, None
+    while answer is None:
+        with stack.postgres.connect("postgres") as link:
+            cancelled += link.execute(
+                "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity "
+                "WHERE wait_event = 'SyncRep'").fetchone()[0]
+        await asyncio.sleep(0.02)
+        answer = next((f for f in ann.frames[mark:] if f["type"] in (
+            "error", "new_message")), None)
+    assert (answer["type"], answer["reason"]) == ("error", "unavailable")
+    assert cancelled > 0

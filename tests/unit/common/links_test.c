@@ -48,7 +48,11 @@ test_redis_addresses(void **state)
 	static const char *const bad[] = { "", "redis:", "redis://",
 		"redis://:6379", "redis://r:0", "redis://r:65536",
 		"redis://r:x", "redis://r/-1", "redis://[::1", "redis://[::1]x",
-		"redis://[]", "unix:", "http://r", "REDIS://r" };
+		"redis://[]", "unix:", "http://r", "REDIS://r",
+		"sentinel://s", "sentinel://s/", "sentinel://s//1",
+		"sentinel:///m", "sentinel://s,/m", "sentinel://,s/m",
+		"sentinel://s,,t/m", "sentinel://s:0/m", "sentinel://s/m/-1",
+		"sentinel://1,2,3,4,5,6,7,8,9,10/m" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
@@ -77,6 +81,35 @@ test_redis_addresses(void **state)
 		print_message("\"%s\"\n", bad[i]);
 		assert_false(bus_address_parse(bad[i], &a));
 	}
+}
+
+static void
+test_sentinel_addresses(void **state)
+{
+	struct bus_address a;
+
+	(void)state;
+	assert_true(bus_address_parse(
+	    "sentinel://:a/b@s1,s2:7,[::1]:8/the-master/3", &a));
+	assert_null(a.host);
+	assert_string_equal(a.password, "a/b");
+	assert_string_equal(a.master, "the-master");
+	assert_int_equal(a.db, 3);
+	assert_false(a.tls);
+	assert_int_equal(a.sentinel_count, 3);
+	assert_string_equal(a.sentinels[0].host, "s1");
+	assert_int_equal(a.sentinels[0].port, 26379);
+	assert_string_equal(a.sentinels[1].host, "s2");
+	assert_int_equal(a.sentinels[1].port, 7);
+	assert_string_equal(a.sentinels[2].host, "::1");
+	assert_int_equal(a.sentinels[2].port, 8);
+	bus_address_fini(&a);
+	assert_true(bus_address_parse("sentinels://u:p@s/m", &a));
+	assert_true(a.tls);
+	assert_string_equal(a.user, "u");
+	assert_string_equal(a.master, "m");
+	assert_int_equal(a.db, 0);
+	bus_address_fini(&a);
 }
 
 static void
@@ -147,6 +180,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_redis_addresses),
+		cmocka_unit_test(test_sentinel_addresses),
 		cmocka_unit_test(test_process_addresses),
 		cmocka_unit_test(test_this_machine),
 		cmocka_unit_test(test_who_may_call),

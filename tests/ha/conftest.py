@@ -1,0 +1,35 @@
+"""Trials need root and network namespaces.
+
+SPDX-License-Identifier: MIT
+"""
+
+import pytest
+
+from chaos import report
+
+from . import figures, hosts, trial
+
+_written = []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def namespaces():
+    why = hosts.why_not()
+    if why:
+        pytest.skip(why)
+
+
+@pytest.fixture
+def judged(world):
+    """Runs a script to its end; fails by every rule that was broken."""
+    def run(script):
+        done, faults = trial.run(world, script)
+        text = figures.write(figures.measure(done), fresh=not _written)
+        _written.append(text)
+        print(text)
+        if faults:
+            world.faulty = True     # the logs are kept
+            raise AssertionError(report.faults_text(done, faults)
+                                 + f"\nlogs: {done.stack.directory}")
+        return done
+    return run
