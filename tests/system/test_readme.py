@@ -4,6 +4,7 @@ docs/operations.md, as they stand there.
 SPDX-License-Identifier: MIT
 """
 
+import inspect
 import os
 import shutil
 import subprocess
@@ -11,8 +12,9 @@ import subprocess
 import pytest
 
 from support.client import PATIENCE
-from support.doc_commands import block, replaced, run_block
+from support.doc_commands import block, blocks, replaced, run_block
 from support.process import clean_environment
+from support.scene import pair, person
 from support.stack import BUILD, ROOT
 from test_local import local  # noqa: F401: a fixture
 
@@ -89,6 +91,25 @@ def test_the_page_of_settings_is_written_anew(copy):
     run_block("CONTRIBUTING.md", "settings", {"build/dev": BUILD}, cwd=copy)
     assert (copy / "docs/config.md").read_text() == \
         (ROOT / "docs/config.md").read_text()
+
+
+def test_its_example_is_what_is_there():
+    table, handler = [b.text for b in blocks("CONTRIBUTING.md")
+                      if b.language == "c"]
+    contract = (ROOT / "common/contract.def").read_text().splitlines()
+    assert [x for x in table.splitlines() if x not in ["", *contract]] == []
+    assert handler in (ROOT / "chatd/handle_contacts.c").read_text()
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/testing.md"])
+async def test_the_tests_that_are_shown_pass(page, new_stack, stack):
+    shown, = [b.text for b in blocks(page) if b.language == "python"]
+    told = {"pair": pair, "person": person}
+    exec(compile(shown, page, "exec"), told)
+    test, = [told[name] for name in told if name.startswith("test_")]
+    fixtures = {"new_stack": new_stack, "stack": stack}
+    await test(**{name: fixtures[name]
+                  for name in inspect.signature(test).parameters})
 
 
 # ---- docs/testing.md -------------------------------------------------------------
