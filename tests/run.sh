@@ -27,7 +27,9 @@
 #                  Debian 12 and 13 (PARLEY_PACKAGE_SUITES); root, some minutes
 #       upgrade    from an earlier revision to this one and back while people chat
 #       backup     backups taken in traffic, the store destroyed and restored
-#       all        all of these but bench, ha and package
+#       debug      the commands of docs/debugging.md: processes under gdb,
+#                  valgrind, strace, perf; cores; minutes
+#       all        all of these but bench, ha, debug and package
 #   Default: unit sql conformance contract system chaos-short browser fuzz
 #   sanitize.
 #
@@ -315,7 +317,11 @@ mode_backup() {
 }
 
 mode_ha() {
-	with_build ha release "$RUNNING" run_pytest release 1 ha=ha
+	with_build ha release "$RUNNING" run_pytest release 1 'ha=ha -rs'
+}
+
+mode_debug() {
+	with_build debug dev "$RUNNING" run_pytest dev 1 debug=debugging
 }
 
 mode_bench() {
@@ -331,7 +337,7 @@ main() {
 		case $mode in
 		unit | sql | conformance | contract | system | chaos-short | \
 			chaos | browser | fuzz | sanitize | thread | package | \
-			ha | bench | upgrade | backup)
+			ha | bench | upgrade | backup | debug)
 			modes+=("$mode")
 			;;
 		all)
@@ -357,6 +363,7 @@ main() {
 	[[ " ${modes[*]} " != *" package "* ]] || groups+=' package'
 	[[ " ${modes[*]} " != *" ha "* ]] || groups+=' ha'
 	[[ " ${modes[*]} " != *" bench "* ]] || groups+=' bench'
+	[[ " ${modes[*]} " != *" debug "* ]] || groups+=' trace'
 	mkdir -p "$RESULTS"
 	export PYTEST_DEBUG_TEMPROOT=$RESULTS # nothing of ours lies elsewhere
 	# shellcheck disable=SC2086

@@ -47,17 +47,17 @@ forget() {
 }
 
 # launch NAME WORKDIR COMMAND...: detached from terminal and caller, so that it
-# outlives both.
+# outlives both. Not the caller's child: "debug" becomes strace or rr, which wait
+# for all their children.
 launch() {
 	local name=$1 dir=$2 pid
 	shift 2
 	[ ! -e "$RUN/$name.log" ] || mv -f "$RUN/$name.log" "$RUN/$name.log.1"
-	(
+	pid=$(
 		cd "$dir" || exit
-		exec setsid "$@" </dev/null >"$RUN/$name.log" 2>&1 9>&-
-	) &
-	pid=$!
-	disown "$pid" 2>/dev/null || true
+		setsid "$@" </dev/null >"$RUN/$name.log" 2>&1 9>&- &
+		echo "$!"
+	)
 	printf '%s\n' "$pid" >"$RUN/$name.pid"
 	start_time "$pid" >"$RUN/$name.start" || true
 	printf '%s\n' "$*" >"$RUN/$name.cmd"

@@ -271,6 +271,28 @@ async def test_a_presenced(new_stack):
     assert "ipc://chatd-1.sock" in output["parley links"]
 
 
+def test_the_guide_names_what_there_is():
+    """Every command, and breakpoints that can be set."""
+    page = (ROOT / "docs" / "debugging.md").read_text()
+    table = (ROOT / "deploy/gdb/parley_gdb/commands.py").read_text()
+    table = table.split("\nCOMMANDS = {")[1].split("}")[0]
+    commands = set(re.findall(r'"(\w+)": ', table))
+    assert commands == set(re.findall(r"^\| `parley (\w+)", page, re.M))
+    places = {kind: [] for kind in KINDS}
+    rows = re.findall(r"^\| (all|gateway|chatd|presenced) \| (`[^|]*) \|", page,
+                      re.M)
+    for kind, cell in rows:
+        if not cell.startswith("`parley "):
+            for one in KINDS if kind == "all" else [kind]:
+                places[one] += re.findall("`([^`]*)`", cell)
+    assert all(len(found) > 5 for found in places.values()), places
+    for kind, found in places.items():
+        found = [f"break {place}" for place in found if place != "abort"]
+        output = look([program(kind)], *found)
+        for place in found:
+            assert "at 0x" in output[place], (kind, output[place])
+
+
 def test_where_there_is_nothing_to_see(tmp_path):
     """A program that is none of ours, and one that has not begun: one line."""
     for target, words in (["/usr/bin/true", "no process of Parley"],

@@ -7,9 +7,7 @@ SPDX-License-Identifier: MIT
 """
 
 import os
-import random
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,105 +16,12 @@ import time
 import pytest
 
 from support import hygiene
-from support.client import (Session, http_request, private_chat, register)
-from support.process import Gateway, poll
-from support.stack import BUILD, ROOT
+from support.client import http_request
+from support.local import SCRIPT, alive, local, talk  # noqa: F401
+from support.process import poll
+from support.stack import ROOT
 
 pytestmark = pytest.mark.plain
-
-SCRIPT = ROOT / "deploy" / "local.sh"
-
-
-class At:
-    """One gateway's address."""
-
-    host = "127.0.0.1"
-    tls = None
-    connection = Gateway.connection
-    ws_url = Gateway.ws_url
-
-    def __init__(self, port):
-        self.port = port
-        self.name = f"port-{port}"
-
-
-class Local:
-    def __init__(self, directory):
-        self.directory = directory
-        self.port = random.randrange(16000, 19000)
-        self.env = {k: v for k, v in os.environ.items()
-                    if not k.startswith("PARLEY_")}
-        self.env.update(
-            PARLEY_RUN_DIR=str(directory.relative_to(ROOT)),
-            PARLEY_BUILD_DIR=str(BUILD), PARLEY_PORT=str(self.port),
-            PARLEY_ADMIN_PORT=str(self.port + 100))
-
-    def run(self, *arguments, seconds=120, **env):
-        return subprocess.run(
-            [SCRIPT, *arguments], cwd="/", env=dict(self.env, **env),
-            stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=seconds)
-
-    def ok(self, *arguments, **more):
-        result = self.run(*arguments, **more)
-        assert result.returncode == 0, result.stdout + result.stderr
-        return result.stdout
-
-    def fails(self, *arguments, **more):
-        result = self.run(*arguments, **more)
-        assert result.returncode != 0, result.stdout
-        return result.stderr
-
-    def gateway(self, number=1):
-        return At(self.port + number - 1)
-
-    def pid(self, name):
-        return int((self.directory / f"{name}.pid").read_text())
-
-    def pids(self):
-        return {f.stem: int(f.read_text())
-                for f in self.directory.glob("*.pid")}
-
-
-def alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
-@pytest.fixture
-def local(world):
-    world.stacks += 1
-    directory = world.directory / f"local-{world.stacks}"
-    local = Local(directory)
-    yield local
-    pids = local.pids()
-    result = local.run("down")
-    left = [name for name, pid in pids.items() if alive(pid)]
-    for name in left:
-        os.kill(pids[name], signal.SIGKILL)
-    faults = [fault for log in directory.glob("*.log")
-              for fault in hygiene.faults_in(log)]
-    shutil.rmtree(directory, ignore_errors=True)
-    assert result.returncode == 0 and "killed" not in result.stderr, result
-    assert not left and not faults, (left, faults)
-
-
-async def talk(local):
-    """Two people chat over the first and the last gateway."""
-    ann = register(local.gateway())
-    ben = register(local.gateway())
-    last = local.gateway(2 if "gateway-2" in local.pids() else 1)
-    one = await Session.open(local.gateway(), ann)
-    other = await Session.open(last, ben)
-    chat_id = await private_chat(one, other)
-    answer = await one.say(chat_id, "by way of the local stack")
-    assert answer["type"] == "new_message"
-    await other.wait("new_message")
-    await one.close()
-    await other.close()
 
 
 async def test_up_twice_kill_restart_and_down(local):
@@ -206,6 +111,8 @@ def test_stale_pid_files_are_nobody(local):
     (["up", "--without", "postgres"], "postgres"), (["sideways"], "sideways"),
     (["restart"], "name"), (["logs", "nobody"], "nobody"),
     (["debug", "postgres"], "postgres"), (["start", "chatd-1"], "local.sh up"),
+    (["debug", "chatd", "--with"], "--with"),
+    (["debug", "chatd", "--with", "no-such-tool -x"], "no-such-tool"),
 ])
 def test_wrong_use_is_one_line(local, arguments, words):
     error = local.fails(*arguments)
@@ -236,6 +143,8 @@ async def test_debug_runs_one_under_gdb_with_all_else_up(local, kind):
             return " not-ready " not in local.ok("status")
         poll(ready, "stack under the debugger", 90, 0.3)
         assert f"{kind}-1" not in local.pids()
+        poll(lambda: re.search(rf"{kind}-1 +- +by-hand ", local.ok("status")),
+             "process that is debugged", 30, 0.3)
         end = time.monotonic() + 30
         while True:
             try:
