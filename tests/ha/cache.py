@@ -8,36 +8,22 @@ import redis
 
 from support import hygiene
 from support.client import PATIENCE, new_id
+from support.doc_commands import block
 from support.process import Process, poll
 
 PORT, SENTINEL_PORT = 6379, 26379
 MASTER = "parley"
 
-# As docs/high-availability.md has it.
-REDIS = """\
-bind {address}
-port {port}
-requirepass {password}
-masterauth {password}
-save ""
-appendonly no
-repl-timeout 5
-repl-diskless-sync-delay 0
-min-replicas-to-write 1
-min-replicas-max-lag 2
-client-output-buffer-limit pubsub 256mb 64mb 60
-"""
-SENTINEL = """\
-bind {address}
-port {port}
-requirepass {password}
-sentinel sentinel-pass {password}
-sentinel monitor {master} {first} {redis_port} 2
-sentinel auth-pass {master} {password}
-sentinel down-after-milliseconds {master} 5000
-sentinel failover-timeout {master} 20000
-sentinel parallel-syncs {master} 2
-"""
+REDIS = block("docs/high-availability.md", "redis.conf")
+SENTINEL = block("docs/high-availability.md", "sentinel.conf")
+URL = block("docs/high-availability.md", "redis_url")
+
+
+def filled(text, password, *addresses):
+    """A text of the page, whose first host is the first of these."""
+    for number, address in enumerate(addresses, start=21):
+        text = text.replace(f"10.0.0.{number}", address)
+    return text.replace("REDIS_PASSWORD", password)
 
 
 class Server(Process):
@@ -82,18 +68,17 @@ class Cache:
         for host in hosts:
             place = directory / host.name
             place.mkdir(parents=True)
-            text = REDIS.format(address=host.address, port=PORT,
-                                password=self.password)
+            text = filled(REDIS, self.password, host.address)
             if host is not hosts[0]:
                 text += f"replicaof {first} {PORT}\n"
             self.servers.append(Server(
                 f"redis-{host.name}", host, place, PORT, self.password,
                 ["redis-server"], text))
+            text = filled(SENTINEL, self.password, host.address).replace(
+                f"parley {host.address}", f"parley {first}")
             self.sentinels.append(Server(
                 f"sentinel-{host.name}", host, place, SENTINEL_PORT,
-                self.password, ["redis-server", "--sentinel"], SENTINEL.format(
-                    address=host.address, port=SENTINEL_PORT, first=first,
-                    redis_port=PORT, master=MASTER, password=self.password)))
+                self.password, ["redis-server", "--sentinel"], text))
 
     def start(self):
         for server in self.servers:
@@ -122,9 +107,8 @@ class Cache:
         return sentinel.connect().sentinel_master(MASTER)
 
     def url(self):
-        hosts = ",".join(f"{a}:{p}" for a, p in (
-            s.address for s in self.sentinels))
-        return f"sentinel://:{self.password}@{hosts}/{MASTER}"
+        return filled(URL, self.password, *(
+            s.address[0] for s in self.sentinels)).split(" = ")[1].strip()
 
     def master(self):
         """The server that is the master by the latest word of any Sentinel."""

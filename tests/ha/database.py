@@ -4,8 +4,8 @@
     fence the old primary, then promote the standby, which now runs alone;
     when the old one is back as its standby, wait for that one again.
 
-Configuration files lie beside the data, as Debian has them in /etc/postgresql, so
-that neither pg_rewind nor pg_basebackup carries them from one host to the other.
+Files and commands are those of docs/high-availability.md, with other paths, names
+and passwords.
 
 SPDX-License-Identifier: MIT
 """
@@ -14,40 +14,30 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 
 import psycopg
 
 from chaos.nemesis import children_of
 from support import hygiene
 from support.client import PATIENCE, new_id
+from support.doc_commands import block
 from support.process import Process, clean_environment, poll
 from support.stores import as_postgres, postgres_bin
 
 PORT = 5432
 
-# As docs/high-availability.md has it.
-CONFIGURATION = """\
-listen_addresses = '*'
-cluster_name = '{name}'
-primary_conninfo = 'host={peer} user=parley_replica password={password} \
-application_name={name} sslmode=verify-full sslrootcert={ca} connect_timeout=2'
-wal_log_hints = on
-wal_keep_size = 1GB
-wal_sender_timeout = 5s
-wal_receiver_timeout = 5s
-restart_after_crash = off
-synchronous_commit = on
-ssl = on
-ssl_cert_file = '{certificate}'
-ssl_key_file = '{key}'
-include = 'synchronous.conf'
-"""
-ACCESS = """\
-local all all scram-sha-256
-hostssl all all all scram-sha-256
-hostssl replication parley_replica all scram-sha-256
-"""
+TEXTS = {
+    "postgresql.conf": block("docs/high-availability.md", "postgresql.conf"),
+    "pg_hba.conf": block("docs/high-availability.md", "pg_hba.conf"),
+    "role": block("docs/high-availability.md", "role"),
+    "standby": block("docs/high-availability.md", "standby"),
+    "wait": block("docs/high-availability.md", "wait"),
+    "watch": block("docs/high-availability.md", "watch"),
+    "chatd.conf": block("docs/high-availability.md", "chatd.conf"),
+    "promote": block("docs/high-availability.md", "promote"),
+    "checkpoint": block("docs/high-availability.md", "checkpoint"),
+    "rewind": block("docs/high-availability.md", "rewind"),
+}
 
 
 class Node(Process):
@@ -72,20 +62,31 @@ class Node(Process):
             self.directory, self.directory / "postgres.log")
         host.run(self)
 
+    def text(self, name, own="db_1", other="db_2"):
+        """A text of the page, in which this server is called `own`."""
+        text = TEXTS[name]
+        for old, new in (
+                (own, "OWN"), (other, self.peer.name), ("OWN", self.name),
+                ("/etc/postgresql/15/main", self.directory),
+                ("/var/lib/postgresql/15/main", self.data),
+                ("/etc/postgresql/ca.crt", self.authority.ca),
+                ("/etc/postgresql/db", self.directory / self.name),
+                ("DB_PASSWORD", self.password),
+                (f"{other.replace('_', '-')}.example.org",
+                 self.peer.host.address)):
+            text = text.replace(old, str(new))
+        assert "example.org" not in text, text
+        return text
+
     def configure(self):
-        certificate, key = self.authority.make("server", self.name,
-                                               self.host.address)
-        own = [shutil.copy(path, self.directory)
-               for path in (certificate, key)]
-        self.write("postgresql.conf", CONFIGURATION.format(
-            name=self.name, peer=self.peer.host.address,
-            password=self.password, ca=self.authority.ca,
-            certificate=own[0], key=own[1]))
-        self.write("pg_hba.conf", ACCESS)
+        for path in self.authority.make("server", self.name,
+                                        self.host.address):
+            own = shutil.copy(path, self.directory)
+            shutil.chown(own, "postgres")
+            os.chmod(own, 0o600)
+        for name in ("postgresql.conf", "pg_hba.conf"):
+            self.write(name, self.text(name))
         self.write("synchronous.conf", "")
-        for path in own:
-            shutil.chown(path, "postgres")
-            os.chmod(path, 0o600)
 
     def write(self, name, text):
         path = self.directory / name
@@ -93,16 +94,21 @@ class Node(Process):
         shutil.chown(path, "postgres")
         path.write_text(text)
 
-    def command(self, program, *words):
-        """One of PostgreSQL's programs, on this host."""
+    def command(self, *words):
+        """As the account postgres, on this host."""
         done = subprocess.run(
-            self.host.command(as_postgres() + [postgres_bin() / program,
-                                               *words]),
+            self.host.command(as_postgres() + [str(w) for w in words]),
             cwd=self.directory, text=True, capture_output=True, check=False,
             stdin=subprocess.DEVNULL, timeout=60 * PATIENCE,
-            env=clean_environment(PGPASSWORD=self.password))
+            env=clean_environment(
+                PATH=f"{postgres_bin()}:{os.environ['PATH']}",
+                PGHOST=str(self.directory), PGPASSWORD=self.password))
         assert done.returncode == 0, \
-            f"{self.name}: {program}: {done.stdout}{done.stderr}"
+            f"{self.name}: {words}: {done.stdout}{done.stderr}"
+
+    def script(self, *text):
+        """Commands of the page."""
+        self.command("bash", "-euo", "pipefail", "-c", self.text(*text))
 
     # ---- asking it -----------------------------------------------------------
 
@@ -153,53 +159,29 @@ class Node(Process):
                      "--locale=C.UTF-8")
         (self.directory / "password").unlink()
 
-    def wait_for_standby(self, on):
-        """Commits wait for the other server, or no longer."""
-        name = f"FIRST 1 ({self.peer.name})" if on else ""
-        self.write("synchronous.conf",
-                   f"synchronous_standby_names = '{name}'\n")
-        if self.alive():
-            self.sql("SELECT pg_reload_conf()")
-
     def copy_peer(self):
         """A fresh copy of the other server, to be started as its standby."""
         shutil.rmtree(self.data, ignore_errors=True)
-        self.command("pg_basebackup", "-D", self.data, "-X", "stream", "-c",
-                     "fast", "-d", self.peer.reached_as("parley_replica"))
-        self.be_standby()
+        self.script("standby", "db_2", "db_1")
+        self.write("synchronous.conf", "")
 
     def rewind(self):
         """The same, but only what differs is copied: what this server alone had
-        is undone. The other one needs a checkpoint since its promotion, or (up
-        to PostgreSQL 15) pg_rewind sees no difference and leaves a standby that
-        can never follow."""
-        self.peer.sql("CHECKPOINT")
-        self.command("pg_rewind", "-D", self.data,
-                     f"--config-file={self.directory}/postgresql.conf",
-                     f"--source-server={self.peer.reached_as('postgres')} "
-                     "dbname=postgres")
-        self.be_standby()
+        is undone."""
+        self.peer.script("checkpoint")
+        self.script("rewind")
 
-    def be_standby(self):
-        self.write("data/standby.signal", "")
-        self.wait_for_standby(False)
+    def wait_for_standby(self):
+        self.script("wait")
+
+    def wait_for_nobody(self):
+        self.write("synchronous.conf", "")
+        self.sql("SELECT pg_reload_conf()")
 
     def has_synchronous_standby(self):
-        """Whether it can be lost without losing anything. That a standby
-        streams is not enough: one that cannot follow streams again and again."""
-        lsn, = self.sql("SELECT pg_current_wal_lsn()::text")[0]
-        end = time.monotonic() + 1
-        while time.monotonic() < end:
-            if self.sql(
-                    "SELECT 1 FROM pg_stat_replication WHERE sync_state = "
-                    "'sync' AND application_name = %s AND replay_lsn >= %s",
-                    self.peer.name, lsn):
-                return True
-        return False
-
-    def reached_as(self, user):
-        return (f"host={self.host.address} user={user} "
-                f"sslmode=verify-full sslrootcert={self.authority.ca}")
+        """Whether it can be lost without losing anything."""
+        return [r for r in self.sql(self.text("watch"))
+                if r[0] == "sync" and r[1] is not None and r[1] < 100_000]
 
     def stop(self):
         return self.terminate(signal.SIGINT, 30 * PATIENCE)
@@ -223,41 +205,44 @@ class Pair:
         self.primary.initialise()
         self.primary.start()
         for statement in (
-                "CREATE ROLE parley_replica REPLICATION LOGIN",
+                self.primary.text("role"),
                 "CREATE ROLE parley_owner LOGIN",
                 "CREATE ROLE parley_chatd LOGIN",
                 "CREATE DATABASE parley OWNER parley_owner",
                 "REVOKE ALL ON DATABASE parley FROM PUBLIC",
                 "GRANT CONNECT ON DATABASE parley TO parley_chatd"):
             self.primary.sql(statement)
-        for role in ("replica", "owner", "chatd"):
+        for role in ("owner", "chatd"):
             self.primary.sql(
                 f"ALTER ROLE parley_{role} PASSWORD '{self.password}'")
         self.primary.peer.copy_peer()
         self.primary.peer.start()
-        self.primary.wait_for_standby(True)
+        self.primary.wait_for_standby()
         poll(self.primary.has_synchronous_standby, "synchronous standby",
-             60 * PATIENCE)
+             60 * PATIENCE, 0.2)
 
     def conninfo(self, user, database):
         """As in database_url: whichever of both takes writes."""
-        hosts = ",".join(n.host.address for n in self.nodes)
-        return (f"host={hosts} dbname={database} user={user} "
-                f"password={self.password} target_session_attrs=read-write "
-                f"connect_timeout=2 tcp_user_timeout=5000 "
-                f"sslmode=verify-full sslrootcert={self.authority.ca}")
+        text = TEXTS["chatd.conf"].split(" = ", 1)[1].strip()
+        for old, new in (
+                ("db-1.example.org", self.nodes[0].host.address),
+                ("db-2.example.org", self.nodes[1].host.address),
+                ("dbname=parley", f"dbname={database}"),
+                ("parley_chatd", user), ("DB_PASSWORD", self.password),
+                ("/etc/parley/tls/ca.crt", self.authority.ca)):
+            assert old in text, f"{old} is not in database_url"
+            text = text.replace(old, str(new))
+        return text
 
     def promote(self):
         """The standby becomes the primary and waits for nobody."""
-        fresh = self.primary.peer
-        fresh.wait_for_standby(False)
-        fresh.sql("SELECT pg_promote()")
-        self.primary = fresh
+        self.primary.peer.script("promote")
+        self.primary = self.primary.peer
 
     def stop(self):
         for node in (self.primary, self.primary.peer):
             if node.child is not None:
                 # Else it would wait for a standby that is gone.
-                node.wait_for_standby(False)
+                node.wait_for_nobody()
         for node in (self.primary.peer, self.primary):
             node.stop()

@@ -90,7 +90,7 @@ def course(times, fault, end):
 
 def measure(trial):
     acks, events = times_of(trial.history)
-    ends = [at for _, at in trial.faults[1:]] + [trial.deadline_of_faults]
+    ends = [at for _, at in trial.faults[1:]] + [trial.faults_end]
     return [Figure(name, course(acks, at, end), course(events, at, end))
             for (name, at), end in zip(trial.faults, ends)]
 
@@ -115,18 +115,20 @@ def row(f):
             seconds(f.events.slowest), str(f.sends.count))
 
 
-def table(figures):
-    rows = [HEAD, ("---",) * len(HEAD), *map(row, figures)]
-    return "\n".join("| " + " | ".join(r) + " |" for r in rows) + "\n"
+def line(cells):
+    return "| " + " | ".join(cells) + " |"
 
 
-def write(figures, fresh):
-    """build/ha/results.md, of all trials of this run."""
-    OUT.mkdir(parents=True, exist_ok=True)
+def write(figures):
+    """To build/ha/results.md, in which other trials' figures stay. Returns them
+    as text."""
+    lines = {f.fault: line(row(f)) for f in figures}
     path = OUT / "results.md"
-    if fresh or not path.exists():
-        path.write_text(table(figures))
-    else:
-        with open(path, "a", encoding="utf-8") as out:
-            out.write("".join(table(figures).splitlines(True)[2:]))
-    return table(figures)
+    OUT.mkdir(parents=True, exist_ok=True)
+    before = path.read_text(encoding="utf-8").splitlines()[2:] \
+        if path.exists() else []
+    kept = {text.split(" | ")[0].removeprefix("| "): text for text in before}
+    path.write_text("\n".join(
+        [line(HEAD), line(["---"] * len(HEAD)), *{**kept, **lines}.values()])
+        + "\n", encoding="utf-8")
+    return "\n".join(lines.values())

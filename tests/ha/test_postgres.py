@@ -39,7 +39,7 @@ async def rejoin(trial, old, how):
     old.host.join()
     await trial.thread(how)
     await trial.start(old)
-    await trial.thread(old.peer.wait_for_standby, True)
+    await trial.thread(old.peer.wait_for_standby)
     await trial.until(old.peer.has_synchronous_standby, "synchronous standby")
     await trial.pass_by(3)
 

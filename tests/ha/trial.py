@@ -30,6 +30,7 @@ class Trial(World):
         super().__init__(stack, options)
         self.script = script
         self.faults = []        # (what, when): see figures.py
+        self.faults_end = 0.0   # what is sent from then on is not measured
         self.counts = {}        # as chaos' nemesis, for its reports
         self.skipped = {}
         self.nemesis = self
@@ -38,7 +39,7 @@ class Trial(World):
 
     async def run(self):
         await self.script(self)
-        self.deadline_of_faults = self.history.now()
+        self.faults_end = self.history.now()
 
     async def heal(self):
         pass                    # each script leaves all as it was
