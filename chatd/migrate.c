@@ -22,6 +22,7 @@
 #include "chatd/db_connect.h"
 #include "chatd/sql_migrations.h"
 #include "common/log.h"
+#include "common/mem.h"
 
 /* Any number that nobody else takes; "PRLY". */
 #define LOCK_KEY "1347570777"
@@ -35,8 +36,10 @@
 #define LOCK_TIMEOUT "1s"
 #define LOCK_PAUSE_MS 1000
 #define LOCK_ATTEMPTS 300
-/* Another process that migrates may need all of these. */
+/* Outside a transaction a lock holds up nobody; and the longest wait for another
+ * process that migrates, which may need all of the above. */
 #define TURN_TIMEOUT "15min"
+#define ALONE_ATTEMPTS 4
 
 enum applied {
 	APPLIED,
@@ -143,17 +146,50 @@ try(PGconn *conn, const char *what, const char *sql)
 	return done;
 }
 
+static bool
+note(PGconn *conn, const struct sql_migration *m)
+{
+	char sql[192];
+
+	snprintf(sql, sizeof(sql), "INSERT INTO schema_migrations (version, "
+	    "name, works_with) VALUES (%d, '%s', %d)", m->version, m->name,
+	    m->works_with);
+	return run(conn, m->name, sql);
+}
+
+/* What cannot be done in a transaction, such as an index that is built while
+ * others write: each statement by itself, as often as it takes, so the file's
+ * first ones remove what an attempt before has left half done. They hold up
+ * nobody, so they may wait long. */
+static enum applied
+attempt_alone(PGconn *conn, const struct sql_migration *m)
+{
+	const char *at = m->text, *end;
+	enum applied done = APPLIED;
+
+	while (done == APPLIED && (end = strstr(at, ";\n")) != NULL) {
+		char *sql = mem_strndup(at, (size_t)(end - at));
+
+		done = try(conn, m->name, sql);
+		free(sql);
+		at = end + 2;
+	}
+	if (done == APPLIED) {
+		done = try(conn, m->name, grants);
+	}
+	return done == APPLIED && !note(conn, m) ? BROKEN : done;
+}
+
 /* In a transaction of its own. A BROKEN one is rolled back by the connection's
  * end. */
 static enum applied
 attempt(PGconn *conn, const struct sql_migration *m)
 {
-	char note[192];
 	enum applied done;
 
-	snprintf(note, sizeof(note), "INSERT INTO schema_migrations (version, "
-	    "name, works_with) VALUES (%d, '%s', %d)", m->version, m->name,
-	    m->works_with);
+	if (m->alone) {
+		return attempt_alone(conn, m);
+	}
 	if (!run(conn, m->name, "BEGIN; SET LOCAL lock_timeout = '"
 	    LOCK_TIMEOUT "'")) {
 		return BROKEN;
@@ -165,7 +201,7 @@ attempt(PGconn *conn, const struct sql_migration *m)
 	if (done == LOCKED) {
 		return run(conn, m->name, "ROLLBACK") ? LOCKED : BROKEN;
 	}
-	return done == APPLIED && run(conn, m->name, note) &&
+	return done == APPLIED && note(conn, m) &&
 	    run(conn, m->name, "COMMIT") ? APPLIED : BROKEN;
 }
 
@@ -173,9 +209,10 @@ static bool
 apply(PGconn *conn, const struct sql_migration *m)
 {
 	struct timespec pause = { .tv_sec = LOCK_PAUSE_MS / 1000 };
+	int attempts = m->alone ? ALONE_ATTEMPTS : LOCK_ATTEMPTS;
 	enum applied done = attempt(conn, m);
 
-	for (int i = 1; done == LOCKED && i < LOCK_ATTEMPTS; i++) {
+	for (int i = 1; done == LOCKED && i < attempts; i++) {
 		if (i % 10 == 1) {
 			log_warn("migration_waits", "version=%d attempts=%d "
 			    "cause=\"somebody holds a lock it needs\" "
@@ -190,7 +227,7 @@ apply(PGconn *conn, const struct sql_migration *m)
 		    "was held at each of %d attempts\" remedy=\"end the "
 		    "transaction that holds it (pg_stat_activity by "
 		    "xact_start), then run this again\"", m->name,
-		    LOCK_ATTEMPTS);
+		    attempts);
 	}
 	if (done != APPLIED) {
 		return false;

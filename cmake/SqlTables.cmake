@@ -4,7 +4,8 @@
 # sql_migrations(<target> <NNNN_name.sql>...)
 #   embeds whole files, in the order given, into sql_migrations.c. Each from 6 on
 #   has a line `-- works with: N`: programs that know no migration above N run on
-#   the schema it leaves (docs/database.md, Migrations).
+#   the schema it leaves (docs/database.md, Migrations). One with a line
+#   `-- outside a transaction` is run statement by statement.
 #
 # Both run this very file as a script at build time, so that a changed .sql file
 # rebuilds what depends on it and nothing but CMake is needed.
@@ -106,17 +107,23 @@ else()
     if(works_with GREATER version)
       message(FATAL_ERROR "${file}: works with ${works_with}, not yet there")
     endif()
+    set(alone false)
+    if(body MATCHES "-- outside a transaction\n")
+      set(alone true)
+    endif()
     c_string("${body}" literal)
-    string(APPEND rows
-      "\t{ ${version}, ${works_with}, \"${name}\",\n\t  ${literal} },\n")
+    string(APPEND rows "\t{ ${version}, ${works_with}, ${alone}, \"${name}\","
+      "\n\t  ${literal} },\n")
   endforeach()
   file(WRITE ${SQL_OUT}.h "${note}#ifndef CHATD_SQL_MIGRATIONS_H\n"
-    "#define CHATD_SQL_MIGRATIONS_H\n\nstruct sql_migration {\n"
+    "#define CHATD_SQL_MIGRATIONS_H\n\n#include <stdbool.h>\n\n"
+    "struct sql_migration {\n"
     "\tint version;     /* 0: end of the table */\n"
     "\tint works_with;  /* programs of this version run on it */\n"
+    "\tbool alone;      /* outside a transaction, statement by statement */\n"
     "\tconst char *name;\n\tconst char *text;\n};\n\n"
     "extern const struct sql_migration sql_migrations[];\n\n#endif\n")
   file(WRITE ${SQL_OUT}.c "${note}#include \"chatd/sql_migrations.h\"\n\n"
     "const struct sql_migration sql_migrations[] = {\n${rows}"
-    "\t{ 0, 0, 0, 0 },\n};\n")
+    "\t{ 0, 0, false, 0, 0 },\n};\n")
 endif()

@@ -139,6 +139,105 @@ def test_a_migration_that_does_not_say_whom_it_serves_is_not_built(
     assert complaint in " ".join(done.stderr.split())
 
 
+# ---- what holds others up, or breaks them ------------------------------------
+
+# Those before are as they are; they were never applied beneath others.
+FIRST_WITH_RULES = 8
+NAME = r"(?:IF (?:NOT )?EXISTS )?(?:ONLY )?\"?(\w+)\"?"
+ALTER = re.compile("ALTER TABLE " + NAME + " (.*)", re.I)
+FORBIDDEN = [       # statements, by the table they concern
+    (r"CREATE (?:UNIQUE )?INDEX (?!CONCURRENTLY).*? ON " + NAME,
+     "an index of a table that exists is built CONCURRENTLY"),
+    (r"(?:VACUUM FULL|CLUSTER|LOCK TABLE|REINDEX TABLE) " + NAME,
+     "it keeps others from the table"),
+]
+FORBIDDEN_ACTIONS = [       # of ALTER TABLE
+    (r"RENAME\b", "nothing is renamed"),
+    (r"ALTER (?:COLUMN )?\w+ (?:SET DATA )?TYPE\b", "a type is not changed"),
+    (r"ALTER (?:COLUMN )?\w+ SET NOT NULL", "older programs may write null"),
+    (r"ADD (?!CONSTRAINT)(?=.*NOT NULL)(?!.*\bDEFAULT\b)",
+     "older programs do not give it a value"),
+    (r"ADD (?!CONSTRAINT).*\bDEFAULT (?:gen_random_uuid|random|nextval|"
+     r"clock_timestamp)\b", "the table is written anew"),
+    (r"ADD CONSTRAINT \w+ (?:CHECK|FOREIGN)(?!.*NOT VALID)",
+     "it is added NOT VALID"),
+]
+
+
+def statements_in(text):
+    bare = re.sub(r"--[^\n]*", "", text)
+    bare = re.sub(r"\$(\w*)\$.*?\$\1\$", "''", bare, flags=re.S)
+    return [" ".join(s.split()) for s in bare.split(";") if s.strip()]
+
+
+def actions_of(words):
+    """What stands between the commas that are in no parentheses."""
+    depth, actions = 0, [""]
+    for letter in words:
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if letter == "," and depth == 0:
+            actions.append("")
+        else:
+            actions[-1] += letter
+    return [a.strip() for a in actions]
+
+
+def faults_of(text):
+    made = set(re.findall("CREATE TABLE " + NAME, text, re.I))
+    faults = []
+    for statement in statements_in(text):
+        found = [(hit[1], why) for pattern, why in FORBIDDEN
+                 if (hit := re.match(pattern, statement, re.I))]
+        altered = ALTER.match(statement)
+        if altered:
+            found += [(altered[1], why) for action in actions_of(altered[2])
+                      for pattern, why in FORBIDDEN_ACTIONS
+                      if re.match(pattern, action, re.I)]
+        faults += [f"{why}: {statement}" for table, why in found
+                   if table not in made]
+    alone = "\n-- outside a transaction\n" in "\n" + text
+    if alone != ("CONCURRENTLY" in text.upper()):
+        faults.append("CONCURRENTLY goes with -- outside a transaction")
+    return faults
+
+
+@pytest.mark.parametrize("text, fault", [
+    ("ALTER TABLE users ADD COLUMN a text, ADD b integer NOT NULL DEFAULT 1;",
+     None),
+    ("ALTER TABLE users ADD COLUMN a integer DEFAULT 1 NOT NULL;", None),
+    ("ALTER TABLE users ADD COLUMN a integer NOT NULL;", "do not give it"),
+    ("ALTER TABLE users ADD a numeric(3, 1) NOT NULL, ADD b text DEFAULT '';",
+     "do not give it"),
+    ("ALTER TABLE users ADD a uuid NOT NULL DEFAULT gen_random_uuid();",
+     "written anew"),
+    ("ALTER TABLE users RENAME name TO title;", "renamed"),
+    ("ALTER TABLE users RENAME TO people;", "renamed"),
+    ("ALTER TABLE users ALTER COLUMN name TYPE bytea;", "a type"),
+    ("ALTER TABLE users ALTER email SET NOT NULL;", "write null"),
+    ("ALTER TABLE users ADD CONSTRAINT c CHECK (true);", "NOT VALID"),
+    ("ALTER TABLE users ADD CONSTRAINT c CHECK (true) NOT VALID;", None),
+    ("CREATE INDEX a ON messages (created_at);", "CONCURRENTLY"),
+    ("CREATE UNIQUE INDEX a ON messages (created_at);", "CONCURRENTLY"),
+    ("-- outside a transaction\nCREATE INDEX CONCURRENTLY a ON messages (id);",
+     None),
+    ("CREATE INDEX CONCURRENTLY a ON messages (id);", "outside"),
+    ("CREATE TABLE n (a uuid NOT NULL);\nCREATE INDEX a ON n (a);\n"
+     "ALTER TABLE n ALTER a SET NOT NULL;", None),
+    ("LOCK TABLE messages;", "keeps others"),
+])
+def test_the_rules_themselves(text, fault):
+    faults = faults_of(text)
+    assert (fault in faults[0] and len(faults) == 1) if fault \
+        else not faults, faults
+
+
+def test_no_migration_holds_up_others_or_breaks_them():
+    faults = [f"{p.name}: {fault}" for p in MIGRATIONS
+              if number(p) >= FIRST_WITH_RULES
+              for fault in faults_of(p.read_text())]
+    assert not faults, "\n".join(faults)
+
+
 # ---- the release before ------------------------------------------------------
 
 def git(*words):

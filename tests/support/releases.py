@@ -1,5 +1,5 @@
-"""Programs of earlier revisions of this repository, built from its own history
-under build/releases/.
+"""Programs of earlier revisions of this repository, built from its own history,
+and of a release to come, under build/releases/.
 
 SPDX-License-Identifier: MIT
 """
@@ -34,9 +34,38 @@ def source_of(revision):
     return source
 
 
-def build(revision):
-    """Builds it unless it is there; gives kind -> program."""
-    source, out = source_of(revision), RELEASES / revision / "build"
+def source_to_come(migrations):
+    """This tree with more migrations: file name -> text."""
+    source = RELEASES / "to-come" / "source"
+    shutil.rmtree(source, ignore_errors=True)
+    for name in ("CMakeLists.txt", "cmake", "common", "gateway", "chatd",
+                 "presenced", "deploy", "LICENSE"):
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, source / name)
+        else:
+            source.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, source / name)
+    chatd = source / "chatd"
+    cmake, added = (chatd / "CMakeLists.txt").read_text(), ""
+    for name, text in migrations.items():
+        (chatd / "sql" / "migrations" / name).write_text(text)
+        added += f"\n  sql/migrations/{name}"
+    last = sorted((ROOT / "chatd" / "sql" / "migrations").glob("*.sql"))[-1]
+    before = f"sql/migrations/{last.name}"
+    assert before in cmake
+    (chatd / "CMakeLists.txt").write_text(cmake.replace(
+        before, before + added))
+    return source
+
+
+def build(revision, migrations=None):
+    """Builds it unless it is there; gives kind -> program. Without a revision
+    this tree with more migrations."""
+    if revision is None:
+        revision, source = "to-come", source_to_come(migrations)
+    else:
+        source = source_of(revision)
+    out = RELEASES / revision / "build"
     for words in (["-S", source, "-B", out, "-G", "Ninja",
                    "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DPARLEY_TESTS=OFF"],
                   ["--build", out, "--target", *KINDS]):

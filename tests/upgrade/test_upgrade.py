@@ -19,13 +19,14 @@ from support.doc_commands import run_block
 from support.process import clean_environment
 from support.rolling import company, nobody_saw_an_error, progress, restart
 from support.scene import delivered, pair
-from support.stack import BUILD, program
+from support.stack import BUILD, ROOT, program
 
 # The last revision before the migrations 0006 and 0007: its programs know
 # neither disabled accounts nor what operators ask, and its gateways send
 # openings in another lane.
 REVISION = "904b630"
 SCHEMA = 5
+NEWEST = len(list((ROOT / "chatd" / "sql" / "migrations").glob("*.sql")))
 
 NEW = {kind: program(kind) for kind in releases.KINDS}
 KINDS = {"c": "chatd", "p": "presenced", "g": "gateway"}
@@ -46,7 +47,7 @@ def database_urls(stack):
                 "parley_owner", stack.database)}
 
 
-def make_old_schema(stack, chatd):
+def run_chatd_migrations(stack, chatd):
     subprocess.run(
         [chatd, "--migrate-only"], stdin=subprocess.DEVNULL, timeout=120,
         check=True, env=clean_environment(**database_urls(stack)))
@@ -71,7 +72,7 @@ def old_stack(new_stack, old):
     stack = new_stack(gateways=2, chatds=2, presenceds=2, start=False)
     stack.postgres.execute("postgres", f"DROP DATABASE {stack.database}")
     stack.postgres.make_database(stack.database)
-    make_old_schema(stack, old["chatd"])
+    run_chatd_migrations(stack, old["chatd"])
     assert version(stack) == SCHEMA
     for kind, processes in stack.lists.items():
         for process in processes:
@@ -100,6 +101,59 @@ async def replace(stack, chatters, kind, programs):
         assert os.readlink(f"/proc/{process.pid}/exe") == str(programs[kind])
         await look_around(stack)
     await progress(chatters)
+
+
+# What a release to come may bring: new columns and tables that older programs
+# know nothing of, and an index that is built while they write.
+TO_COME = {
+    "0008_more.sql": f"""-- works with: {NEWEST}
+ALTER TABLE messages ADD COLUMN later integer NOT NULL DEFAULT 7;
+ALTER TABLE users ADD COLUMN later text;
+CREATE TABLE later (id uuid PRIMARY KEY);
+""",
+    "0009_index.sql": f"""-- works with: {NEWEST}
+-- outside a transaction
+DROP INDEX CONCURRENTLY IF EXISTS messages_later;
+CREATE INDEX CONCURRENTLY messages_later ON messages (created_at);
+"""}
+
+
+@pytest.fixture(scope="module")
+def to_come():
+    return releases.build(None, TO_COME)
+
+
+async def test_the_next_release_is_rolled_in_and_taken_back(new_stack, to_come):
+    """All kinds of process go back: the schema serves the release before."""
+    stack = new_stack(gateways=2, chatds=2, presenceds=2)
+    chatters = await company(stack)
+
+    async def there_and_back():
+        await progress(chatters)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(
+            None, run_chatd_migrations, stack, to_come["chatd"])
+        assert version(stack) == NEWEST + 2
+        assert stack.sql("SELECT indisvalid FROM pg_index WHERE indexrelid = "
+                         "'messages_later'::regclass") == [(True,)]
+        await progress(chatters, 10)
+        for kind in ("chatd", "presenced", "gateway"):
+            await replace(stack, chatters, kind, to_come)
+        for kind in ("gateway", "presenced", "chatd"):
+            await replace(stack, chatters, kind, NEW)
+    await chat_through(chatters, there_and_back())
+    nobody_saw_an_error(chatters)
+
+
+def test_an_index_that_was_left_half_built_is_built_anew(new_stack, to_come):
+    stack = new_stack(start=False)
+    with stack.postgres.connect(stack.database) as link:
+        link.execute("CREATE INDEX messages_later ON messages (seq)")
+        link.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid "
+                     "= 'messages_later'::regclass")
+    run_chatd_migrations(stack, to_come["chatd"])
+    assert stack.sql("SELECT indisvalid FROM pg_index WHERE indexrelid = "
+                     "'messages_later'::regclass") == [(True,)]
 
 
 # The order of the documents comes first, and all others work as well: what is
