@@ -109,6 +109,41 @@ def debs(packages):
                   if "dbgsym" not in p.name)
 
 
+# gdb of this machine over the packages' files, in a layer over /usr that nobody
+# else sees: once with their debug information, once without.
+LOOK = """
+mount -t tmpfs layers "$1/layers"
+mkdir "$1/layers/new" "$1/layers/work"
+mount -t overlay -o "lowerdir=/usr,upperdir=$1/layers/new,workdir=$1/layers/work" \
+    overlay /usr
+cp -a "$1/root/usr/." /usr/
+look() {
+    gdb -nx -q -batch -ex 'parley state' -ex 'break log_event' \
+        /usr/libexec/parley/$1 2>&1
+}
+for kind in gateway chatd presenced; do look $kind; done
+echo without:
+rm -r /usr/lib/debug/.build-id
+look chatd
+"""
+
+
+def test_gdb_finds_debug_information_and_helpers(packages, tmp_path):
+    for part in ("root", "layers"):
+        (tmp_path / part).mkdir()
+    for deb in packages.glob("*.deb"):
+        run("dpkg", "-x", deb, tmp_path / "root")
+    done = subprocess.run(
+        ["unshare", "--mount", "bash", "-euc", LOOK, "bash", tmp_path],
+        capture_output=True, text=True, check=False, timeout=120,
+        stdin=subprocess.DEVNULL)
+    there, without = done.stdout.split("without:\n")
+    # The helpers are loaded, and know the program.
+    assert there.count("has not started yet") == 3, done
+    assert there.count("common/log.c, line ") == 3, done
+    assert "package parley-...-dbgsym" in without, done
+
+
 @pytest.fixture(scope="module")
 def machine(suite, base, packages):
     """A fresh system with a database and Redis, booted, with our packages at
