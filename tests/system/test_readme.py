@@ -6,17 +6,18 @@ SPDX-License-Identifier: MIT
 
 import inspect
 import os
+import select
 import shutil
 import subprocess
 
 import pytest
 
-from support.client import PATIENCE
+from support.client import DEADLINE, PATIENCE
 from support.doc_commands import block, blocks, replaced, run_block
 from support.process import clean_environment
 from support.scene import pair, person
 from support.stack import BUILD, ROOT
-from test_local import local  # noqa: F401: a fixture
+from support.local import local  # noqa: F401: a fixture
 
 pytestmark = pytest.mark.plain
 
@@ -34,8 +35,11 @@ class Typed:
         self.seen = b""
 
     def read_until(self, word):
+        output = self.child.stdout.fileno()
         while word not in self.seen:
-            more = os.read(self.child.stdout.fileno(), 65536)
+            assert select.select([output], [], [], DEADLINE)[0], \
+                f"in {DEADLINE:g} s no {word!r}: {self.seen[-2000:]!r}"
+            more = os.read(output, 65536)
             assert more, f"it ended without {word!r}: {self.seen[-2000:]!r}"
             self.seen += more
 
@@ -45,8 +49,12 @@ class Typed:
 
     def end(self):
         self.child.stdin.close()
-        self.child.wait(timeout=20)
-        self.child.stdout.close()
+        try:
+            self.child.wait(DEADLINE)
+        finally:
+            self.child.kill()
+            self.child.wait()
+            self.child.stdout.close()
 
 
 def test_try_it_and_a_client_by_hand(local):  # noqa: F811
