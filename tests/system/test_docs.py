@@ -107,6 +107,15 @@ def names_of_tests():
     return found
 
 
+@pytest.mark.parametrize("document", DOCUMENTS,
+                         ids=lambda p: str(p.relative_to(ROOT)))
+def test_tests_that_a_page_names_exist(document):
+    named = set(re.findall(r"`(test_\w+(?:\.py)?)`", document.read_text()))
+    files = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    missing = named - names_of_tests() - files
+    assert not missing, missing
+
+
 def test_the_threat_model_names_tests_that_exist():
     text = (ROOT / "docs" / "security.md").read_text()
     named = set(re.findall(r"`(test_\w+)`", text))
