@@ -102,6 +102,14 @@ def known_words():
     }
 
 
+def test_every_mode_of_the_tests_is_told_of():
+    table = re.findall(r"^\| ([a-z-]+) \| .* \| .*\|$",
+                       (ROOT / "docs/testing.md").read_text(), re.M)
+    # "both" and "three" are parts that run side by side.
+    modes = known_words()["tests/run.sh"] - {"all", "both", "three"}
+    assert modes <= set(table), modes - set(table)
+
+
 @pytest.mark.parametrize("page", pages())
 def test_commands_within_the_text_exist(page):
     wrong = []
