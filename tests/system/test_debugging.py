@@ -252,10 +252,29 @@ def check_chatd(output, ann, ben, chat_id, front):
     assert "database_url = (hidden)" in output["print settings"]
 
 
+async def test_json_of_every_kind(new_stack):
+    stack = new_stack()
+    ann, _, chat_id = await pair(stack)
+    stop = Breakpoint(stack.chatds[0], "handle_sync", "print r->json")
+    await ann.send({"type": "sync", "chats": [{"chat_id": chat_id,
+                                               "last_seq": 7}],
+                    "share": 0.5, "nothing": None, TEXT: TEXT})
+    text = (await stop.output())["print r->json"]
+    assert f'chats: [{{chat_id: "{chat_id}", last_seq: 7}}] of 1' in text, text
+    assert "share: 0.5, nothing: null" in text, text
+    assert f"(another): text of {len(TEXT)} bytes" in text, text
+    stop = Breakpoint(stack.chatds[0], "handle_typing", "print r->json")
+    await ann.send({"type": "typing", "chat_id": chat_id, "is_typing": True})
+    assert "is_typing: true" in (await stop.output())["print r->json"]
+    await ann.fence()
+
+
 async def test_a_presenced(new_stack):
+    """Later chatd stands still: it has not heard that Ann has gone."""
     stack = new_stack()
     presenced = stack.presenceds[0]
-    people = [account.account.id for account in (await pair(stack))[:2]]
+    ann, ben, _ = await pair(stack)
+    people = [ann.account.id, ben.account.id]
     poll(lambda: presenced.metric("parley_presence_users_remembered") == 2,
          "two users remembered")
     output = look_at(presenced, "parley state", "parley users",
@@ -269,6 +288,22 @@ async def test_a_presenced(new_stack):
         assert user in output["print p.memory->now"]
     assert "redis_url = (hidden)" in output["print p"]
     assert "ipc://chatd-1.sock" in output["parley links"]
+    stack.chatds[0].pause()
+    await ann.close()
+    poll(lambda: presenced.metric("parley_rpc_pending") == 1,
+         "report of Ann's going")
+
+    def reported():
+        # Between two attempts there is none.
+        found = look_at(presenced, "parley reports", "parley queues",
+                        "parley calls presence_changed")
+        return "offline" in found["parley reports"] and found
+    output = poll(reported, "report under way")
+    assert f"user {people[0]} offline at" in output["parley reports"]
+    assert output.number("parley queues",
+                         "batches of transitions with chatd") == 1
+    row_of(output, "parley calls presence_changed", "chatd")
+    stack.chatds[0].resume()
 
 
 def test_the_guide_names_what_there_is():
