@@ -94,12 +94,21 @@ CROSS JOIN LATERAL (
 ORDER BY k.owner_id, k.user_id
 
 -- name: receipts_apply
--- Members hold their chats up to $3; never backwards, never beyond the chat.
-UPDATE members x SET delivered_seq = least(i.upto, c.last_seq)
-FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS i (chat_id, user_id, upto)
-JOIN chats c ON c.id = i.chat_id
+-- Members hold their chats up to $3; never backwards, never beyond the chat. The
+-- chats stand in a query of their own, or the planner joins them to the members
+-- first, and so reads all members of a group for each mark.
+UPDATE members x SET delivered_seq = i.upto
+FROM (
+	SELECT i.chat_id, i.user_id, least(i.upto, c.last_seq) AS upto
+	FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS i (chat_id, user_id,
+		upto)
+	CROSS JOIN LATERAL (
+		SELECT c.last_seq FROM chats c WHERE c.id = i.chat_id LIMIT 1
+	) c
+	OFFSET 0
+) i
 WHERE x.chat_id = i.chat_id AND x.user_id = i.user_id
-	AND x.delivered_seq < least(i.upto, c.last_seq)
+	AND x.delivered_seq < i.upto
 
 -- name: receipts_announce
 -- What has newly become delivered in the chats $1: held by every member but its

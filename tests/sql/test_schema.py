@@ -113,6 +113,12 @@ STATISTICS = {
 # half of the key would be reading all that he ever wrote.
 PAIRS = {"messages_send_key": ("sender_id", "front_msg_id")}
 
+# A mark is for one member: found by the chat alone, each would cost the reading of
+# all members of a group.
+MEMBERS_BY_BOTH = {"receipts_apply": [
+    r"Index Cond: \(\((chat|user)_id = i\.\1_id\) AND "
+    r"\((chat|user)_id = i\.\2_id\)\)\n\s+Filter: \(delivered_seq"]}
+
 
 def hot_plans(link):
     """(name, generic plan) of each hot statement with chatd's settings."""
@@ -151,6 +157,8 @@ def test_every_hot_statement_finds_its_rows_by_whole_keys(world, believed):
                 assert not re.search(
                     r"Scan using \w+ on (messages|members)\b[^\n]*\n"
                     r"(?!\s+Index Cond)", plan), f"{name}:\n{plan}"
+                for part in MEMBERS_BY_BOTH.get(name, ()):
+                    assert re.search(part, plan), f"{name}:\n{plan}"
             for index, columns in PAIRS.items():
                 for condition in re.findall(
                         index + r"\b[^\n]*\n\s+Index Cond: ([^\n]*)", plan):
