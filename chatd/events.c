@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "chatd/reach.h"
 #include "common/bus.h"
 #include "common/clock.h"
 #include "common/daemon.h"
@@ -26,6 +27,7 @@
 struct events {
 	uv_loop_t *loop;
 	struct bus *bus;       /* owned */
+	struct reach *reach;   /* owned; NULL: not yet made, or ended */
 	struct list waits;
 	events_answer_fn *answer; /* NULL: nothing is subscribed */
 	events_standing_fn *standing;
@@ -77,9 +79,15 @@ events_spread(struct events *e, const struct event *event)
 
 	put_event(&bytes, event);
 	metric_inc(e->m_published);
-	bus_publish(e->bus, EVENT_TOPIC_GATEWAYS, bytes.data, bytes.len, NULL,
-	    NULL);
+	bus_publish(e->bus, event->kind == EVENT_SPREAD ? EVENT_TOPIC_GATEWAYS
+	    : EVENT_TOPIC_SPREADS, bytes.data, bytes.len, NULL, NULL);
 	buf_fini(&bytes);
+}
+
+bool
+events_reach_all(const struct events *e)
+{
+	return reach_all(e->reach);
 }
 
 void
@@ -207,6 +215,9 @@ on_link(void *arg, bool up)
 	struct events *e = arg;
 
 	daemon_need("redis", up);
+	if (e->reach != NULL) {
+		reach_link(e->reach, up);
+	}
 	if (up && !e->started) {
 		e->started = true;
 		events_resync(e, START_SINCE_MS);
@@ -285,6 +296,7 @@ events_new(uv_loop_t *loop, const char *redis_url)
 		free(e);
 		return NULL;
 	}
+	e->reach = reach_new(loop, e->bus, on_lost, e);
 	metric_gauge_fn("parley_chatd_publish_backlog", NULL,
 	    "Publishes Redis has not answered yet.", gauge_backlog, e);
 	return e;
@@ -315,6 +327,7 @@ events_free(struct events **ep)
 	while (!list_empty(&e->waits)) {
 		wait_tell(LIST_ENTRY(e->waits.next, struct event_wait, link));
 	}
+	reach_end(&e->reach);
 	bus_free(&e->bus);
 	free(e);
 }

@@ -43,8 +43,11 @@ void events_to_user(struct events *e, const struct uuid *user,
 /* The same bytes for several users: put_event them once. */
 void events_bytes_to_user(struct events *e, const struct uuid *user,
     const struct buf *bytes);
-/* Once for all the users it names, wherever they are (EVENT_SPREAD). */
+/* Once for all the users it names, wherever they are: EVENT_SPREAD, or
+ * EVENT_MESSAGE_SPREAD while events_reach_all. */
 void events_spread(struct events *e, const struct event *event);
+/* Whether every gateway knows spreads of messages: see reach.h. */
+bool events_reach_all(const struct events *e);
 /* What comes for topics that were subscribed (live.c alone does), and whether the
  * subscriptions stand. */
 typedef void events_answer_fn(void *arg, const char *topic, size_t topic_len,

@@ -1,5 +1,8 @@
 /*
- * Who hears a message and what they see. The publishes stand on the one link to
+ * Who hears a message and what they see. What many see alike is one event to all
+ * gateways, which know whom of them they hold: an event a member costs chatd and
+ * Redis a microsecond each, every gateway more, and stands in one queue before
+ * whatever is published next. The publishes stand on the one link to
  * Redis before anything that later requests publish, so the answer need not
  * wait for Redis.
  *
@@ -16,6 +19,7 @@
 #include "chatd/events.h"
 #include "chatd/marks.h"
 #include "chatd/request.h"
+#include "chatd/settings.h"
 #include "chatd/view.h"
 #include "common/mem.h"
 
@@ -35,8 +39,10 @@ struct fanout {
 	struct nickname *nicknames;  /* owned; by owner and user */
 	size_t nickname_count;
 	struct buf json;
-	struct buf plain;            /* event for who gave no nickname */
-	struct buf named;            /* event for one viewer */
+	struct buf event;
+	struct buf spread;
+	struct uuid *alike;          /* owned; who gets the plain one */
+	size_t alike_count;
 };
 
 static void
@@ -66,6 +72,7 @@ fanout_new(struct events *events, const struct db_result *res)
 	f->events = events;
 	f->members = mem_alloc((n + 1) * sizeof(*f->members));
 	f->audiences = mem_alloc((n + 1) * sizeof(*f->audiences));
+	f->alike = mem_alloc((n + 1) * sizeof(*f->alike));
 	for (size_t i = 0; i < n; i++) {
 		store_recipient_read(res, i, &f->members[i]);
 		add_member(f, i);
@@ -77,8 +84,8 @@ fanout_new(struct events *events, const struct db_result *res)
 		store_nickname_read(res, i, &f->nicknames[i]);
 	}
 	buf_init(&f->json);
-	buf_init(&f->plain);
-	buf_init(&f->named);
+	buf_init(&f->event);
+	buf_init(&f->spread);
 	return f;
 }
 
@@ -90,10 +97,11 @@ fanout_free(struct fanout **fp)
 	*fp = NULL;
 	free(f->members);
 	free(f->audiences);
+	free(f->alike);
 	free(f->nicknames);
 	buf_fini(&f->json);
-	buf_fini(&f->plain);
-	buf_fini(&f->named);
+	buf_fini(&f->event);
+	buf_fini(&f->spread);
 	free(f);
 }
 
@@ -124,30 +132,54 @@ nickname_of(const struct fanout *f, const struct uuid *owner,
 	return found != NULL ? found->nickname : TEXT_NULL;
 }
 
-/* The event for one way of seeing the message. */
+/* The frame as this viewer sees the message. */
 static void
-put_message_event(struct fanout *f, struct buf *b, const struct request *r,
-    const struct message *m, const struct uuid *viewer,
-    enum message_state state)
+event_of(struct fanout *f, const struct request *r, const struct message *m,
+    const struct uuid *viewer, enum message_state state, struct event *e)
 {
-	struct event e = { .kind = EVENT_MESSAGE, .trace = r->frame->trace,
-		.seq = (uint64_t)m->seq, .chat = m->chat_id,
-		.skip_session = r->frame->session };
-
 	buf_reset(&f->json);
 	view_new_message(&f->json, m, viewer, state, false, NULL);
-	e.json = (const char *)f->json.data;
-	e.json_len = f->json.len;
-	buf_reset(b);
-	put_event(b, &e);
+	*e = (struct event){ .kind = EVENT_MESSAGE, .trace = r->frame->trace,
+		.seq = (uint64_t)m->seq, .chat = m->chat_id,
+		.skip_session = r->frame->session,
+		.json = (const char *)f->json.data, .json_len = f->json.len };
 }
 
+/* To those who see it alike. */
+static void
+publish_plain(struct fanout *f, struct event *e)
+{
+	if (f->alike_count < (size_t)settings.message_spread_min ||
+	    !events_reach_all(f->events)) {
+		buf_reset(&f->event);
+		put_event(&f->event, e);
+		for (size_t i = 0; i < f->alike_count; i++) {
+			events_bytes_to_user(f->events, &f->alike[i],
+			    &f->event);
+		}
+		return;
+	}
+	buf_reset(&f->spread);
+	buf_put_u32(&f->spread, (uint32_t)f->alike_count);
+	for (size_t i = 0; i < f->alike_count; i++) {
+		put_spread_to(&f->spread, &(struct spread_to){
+			.user = f->alike[i] });
+	}
+	e->kind = EVENT_MESSAGE_SPREAD;
+	e->spread = f->spread.data;
+	e->spread_len = f->spread.len;
+	events_spread(f->events, e);
+}
+
+/* The sender's other sessions, and who calls the sender by a name of his own,
+ * see a frame of their own each. */
 static void
 publish(struct fanout *f, const struct request *r, struct message *m,
     const struct audience *a, enum message_state state)
 {
-	bool have_plain = false;
+	struct event e;
 
+	f->alike_count = 0;
 	for (size_t i = a->first; i < a->first + a->count; i++) {
 		const struct recipient *x = &f->members[i];
 
@@ -156,22 +188,19 @@ publish(struct fanout *f, const struct request *r, struct message *m,
 		}
 		m->sender.nickname = nickname_of(f, &x->user_id,
 		    &m->sender_id);
-		if (uuid_eq(&x->user_id, &m->sender_id) ||
-		    m->sender.nickname.len > 0) {
-			put_message_event(f, &f->named, r, m, &x->user_id,
-			    state);
-			events_bytes_to_user(f->events, &x->user_id,
-			    &f->named);
+		if (!uuid_eq(&x->user_id, &m->sender_id) &&
+		    m->sender.nickname.len == 0) {
+			f->alike[f->alike_count++] = x->user_id;
 			continue;
 		}
-		if (!have_plain) {
-			have_plain = true;
-			put_message_event(f, &f->plain, r, m, &x->user_id,
-			    state);
-		}
-		events_bytes_to_user(f->events, &x->user_id, &f->plain);
+		event_of(f, r, m, &x->user_id, state, &e);
+		events_to_user(f->events, &x->user_id, &e);
 	}
 	m->sender.nickname = TEXT_NULL;
+	if (f->alike_count > 0) {
+		event_of(f, r, m, &f->alike[0], state, &e);
+		publish_plain(f, &e);
+	}
 }
 
 void

@@ -75,6 +75,9 @@ const struct config_row settings_rows[] = {
 	    1000, 0, "members of the largest group that hears of statuses" },
 	{ "group_members_max", CONFIG_INT, &settings.group_members_max, "1024",
 	    2, 10000, 0, "members of a group; beyond: too_large" },
+	{ "message_spread_min", CONFIG_INT, &settings.message_spread_min, "64",
+	    2, 1000000, 0, "a message that so many members hear, or more, is "
+	    "one event to all gateways, not one a member" },
 	{ "presence_timeout", CONFIG_MS, &settings.presence_timeout, "300ms",
 	    10, 5000, 0, "longest wait for presenced; then all are Offline" },
 	{ "in_flight_max", CONFIG_INT, &settings.in_flight_max, "10000", 16,

@@ -34,6 +34,7 @@ struct settings {
 	int64_t database_connections;
 	int64_t status_group_max;
 	int64_t group_members_max;
+	int64_t message_spread_min;
 	int64_t presence_timeout;
 	int64_t in_flight_max;
 };

@@ -196,6 +196,12 @@ get_splice(struct rd *r, struct splice *s)
 	s->text = (const char *)rd_blob(r, &s->text_len);
 }
 
+bool
+event_is_spread(enum event_kind kind)
+{
+	return kind == EVENT_SPREAD || kind == EVENT_MESSAGE_SPREAD;
+}
+
 void
 put_event(struct buf *b, const struct event *e)
 {
@@ -208,7 +214,7 @@ put_event(struct buf *b, const struct event *e)
 	buf_put_uuid(b, &e->skip_session);
 	buf_put_uuid(b, &e->token);
 	buf_put_blob(b, e->json, e->json_len);
-	if (e->kind == EVENT_SPREAD) {
+	if (event_is_spread(e->kind)) {
 		buf_put_blob(b, e->spread, e->spread_len);
 	}
 }
@@ -233,9 +239,9 @@ get_event(const void *data, size_t len, struct event *e)
 	e->json = (const char *)rd_blob(&r, &e->json_len);
 	e->spread = NULL;
 	e->spread_len = 0;
-	if (kind == EVENT_SPREAD) {
+	if (event_is_spread(e->kind)) {
 		e->spread = rd_blob(&r, &e->spread_len);
 	}
 	return rd_done(&r) && version == EVENT_VERSION &&
-	    kind >= EVENT_FRAME && kind <= EVENT_ASK;
+	    kind >= EVENT_FRAME && kind <= EVENT_MESSAGE_SPREAD;
 }

@@ -170,6 +170,8 @@ void get_presence_change(struct rd *r, struct presence_change *c);
 /* ---- events on the bus -------------------------------------------------- */
 
 #define EVENT_TOPIC_GATEWAYS "gateways"
+/* Gateways that know EVENT_MESSAGE_SPREAD; see chatd/reach.h. */
+#define EVENT_TOPIC_SPREADS "spreads"
 #define EVENT_TOPIC_USER_LEN (5 + UUID_TEXT_LEN)
 
 /* `user:<uuid>` and a NUL. Returns `topic`. */
@@ -197,6 +199,8 @@ enum event_kind {
 	EVENT_ASK = 10,       /* tell topic `answers:<chat>` what you hold: of
 	                       * the user, or (topic gateways) in all; an answer
 	                       * is seq as u64 and a blob, see gateway/census.h */
+	EVENT_MESSAGE_SPREAD = 11, /* topic spreads: as SPREAD, but its users get
+	                       * the json as MESSAGE */
 };
 
 #define EVENT_TOPIC_ANSWERS_LEN (8 + UUID_TEXT_LEN)
@@ -205,7 +209,7 @@ char *event_topic_answers(const struct uuid *asker,
     char topic[EVENT_TOPIC_ANSWERS_LEN + 1]);
 
 /*
- * The users an EVENT_SPREAD is for: so many spread_to, each followed by its
+ * The users a spread (either kind) is for: so many spread_to, each followed by its
  * splices. A splice replaces `len` bytes of the json at `at` for this user;
  * they are in order and apart. So what differs between users costs what it is
  * long, and the rest is sent and kept once.
@@ -234,7 +238,7 @@ struct event {
 	struct uuid token;
 	const char *json; /* borrowed */
 	size_t json_len;
-	const void *spread; /* borrowed; EVENT_SPREAD: list of spread_to */
+	const void *spread; /* borrowed; of spreads: list of spread_to */
 	size_t spread_len;
 };
 
@@ -242,6 +246,7 @@ void put_spread_to(struct buf *b, const struct spread_to *s);
 void get_spread_to(struct rd *r, struct spread_to *s);
 void put_splice(struct buf *b, const struct splice *s);
 void get_splice(struct rd *r, struct splice *s);
+bool event_is_spread(enum event_kind kind);
 void put_event(struct buf *b, const struct event *e);
 /* False when the bytes are no event of this version. */
 MUST_CHECK bool get_event(const void *data, size_t len, struct event *e);

@@ -223,14 +223,15 @@ conn_kill(struct conn *c, const char *why)
 /* ---- towards the client ------------------------------------------------- */
 
 void
-conn_send(struct conn *c, struct out_frame *f, const struct out_note *note)
+conn_send(struct conn *c, struct out_frame *f, const struct out_note *note,
+    enum flush_when when)
 {
 	if (!conn_is_open(c)) {
 		return;
 	}
 	metric_inc(stats.frames_out);
 	metric_add(stats.bytes_out, f->len);
-	switch (outbox_push(&c->out, f, note)) {
+	switch (outbox_push(&c->out, f, note, when)) {
 	case PUSH_OK:
 		break;
 	case PUSH_FULL:
@@ -253,7 +254,7 @@ conn_send_json(struct conn *c, const void *json, size_t len)
 		return;
 	}
 	f = out_frame_new(json, len);
-	conn_send(c, f, NULL);
+	conn_send(c, f, NULL, FLUSH_SOON);
 	out_frame_unref(&f);
 }
 

@@ -28,6 +28,7 @@
 #include "common/uuid.h"
 #include "gateway/auth.h"
 #include "gateway/chats.h"
+#include "gateway/flush.h"
 #include "gateway/gateway.h"
 #include "gateway/inbound.h"
 #include "gateway/limits.h"
@@ -109,7 +110,7 @@ struct conn {
 	struct list fan_link;
 
 	struct outbox out;
-	struct list flush;       /* conns.to_flush; unlinked: nothing new */
+	struct list flush;       /* in conns.flush; unlinked: nothing new */
 	struct inbound in;
 	struct conn_call call;
 	struct chats chats;
@@ -147,7 +148,8 @@ struct conns {
 	struct list idle;        /* by time of the next ping */
 	struct list pinged;      /* by time at which the pong is overdue */
 	struct list closing;     /* by time at which patience ends */
-	struct list to_flush;    /* whose outbox is written as the turn ends */
+	struct flush flush;      /* whose outbox is written as the turn ends */
+	uint64_t in_turn_us;     /* since when some wait in turn; 0: nobody */
 	struct list resting;     /* by time at which requests go on */
 	struct list waiting;     /* for their turn to open, by time of coming */
 	size_t waiting_len;
@@ -155,12 +157,17 @@ struct conns {
 	size_t count;            /* of all */
 	size_t live;
 	uv_timer_t timer;
+	uv_idle_t awake;         /* runs while some wait in turn */
+	unsigned handles;        /* of these two, not yet closed */
 	struct turn *turn;
 };
 
 struct conns *conns_new(struct gateway *gw);
 /* All connections must be gone. The loop has to turn once more. */
 void conns_free(struct conns **c);
+/* The connection's outbox has something to write. */
+void conns_flush_later(struct conns *conns, struct conn *c,
+    enum flush_when when);
 
 /* The handshake of `wsi` is done. */
 struct conn *conn_new(struct gateway *gw, struct lws *wsi);
@@ -172,10 +179,11 @@ void conn_set_state(struct conn *c, enum conn_state state);
 /* Whether it may still be written to by us (not closing). */
 bool conn_is_open(const struct conn *c);
 
-/* Queues a frame, to be written as the turn ends; `note` may be NULL. A reader that is too slow is
+/* Queues a frame, to be written as the turn ends, or in turn with others who get
+ * it as well (flush.h); `note` may be NULL. A reader that is too slow is
  * closed. */
 void conn_send(struct conn *c, struct out_frame *f,
-    const struct out_note *note);
+    const struct out_note *note, enum flush_when when);
 void conn_send_json(struct conn *c, const void *json, size_t len);
 
 /* Ends the session now and tells the client why, after what is queued for it.

@@ -75,13 +75,11 @@ io_held(void *arg)
 }
 
 static void
-io_want_flush(void *arg)
+io_want_flush(void *arg, enum flush_when when)
 {
 	struct conn *c = arg;
 
-	if (!list_linked(&c->flush)) {
-		list_push_back(&c->gw->conns->to_flush, &c->flush);
-	}
+	conns_flush_later(c->gw->conns, c, when);
 }
 
 static void

@@ -39,6 +39,7 @@ void
 delivery_init(struct delivery *d, const struct event *e)
 {
 	d->event = e;
+	d->when = FLUSH_SOON;
 	d->plain = NULL;
 	d->late = NULL;
 }
@@ -138,7 +139,8 @@ wait_for_snapshot(struct conn *c, struct delivery *d)
 /* ---- messages ----------------------------------------------------------- */
 
 static void
-send_message(struct conn *c, struct session_chat *chat, struct out_frame *f)
+send_message(struct conn *c, struct session_chat *chat, struct out_frame *f,
+    enum flush_when when)
 {
 	struct out_note note = { .kind = NOTE_NONE };
 
@@ -150,7 +152,7 @@ send_message(struct conn *c, struct session_chat *chat, struct out_frame *f)
 	}
 	/* Closing a slow reader frees no chat, but ends its life: nothing may
 	 * be done with it after this. */
-	conn_send(c, f, &note);
+	conn_send(c, f, &note, when);
 }
 
 static void
@@ -195,7 +197,7 @@ deliver_message(struct conn *c, struct delivery *d)
 	if (seqtrack_has_hole(&chat->track)) {
 		catchup_want_chat(c, chat, HOLE_PATIENCE_MS);
 	}
-	send_message(c, chat, f);
+	send_message(c, chat, f, d->when);
 	deliver_held(c);
 }
 
@@ -224,7 +226,7 @@ deliver_frame(struct conn *c, struct delivery *d)
 	struct session_chat *chat;
 
 	if (e->version == 0) {
-		conn_send(c, plain(d), NULL);
+		conn_send(c, plain(d), NULL, d->when);
 		return;
 	}
 	chat = chats_get(&c->chats, &e->chat);
@@ -235,7 +237,7 @@ deliver_frame(struct conn *c, struct delivery *d)
 	}
 	switch (chat_hear_change(chat, e->version)) {
 	case CHANGE_NEXT:
-		conn_send(c, plain(d), NULL);
+		conn_send(c, plain(d), NULL, d->when);
 		break;
 	case CHANGE_OLD:
 		metric_inc(stats.dups);
@@ -276,7 +278,7 @@ deliver_added(struct conn *c, struct delivery *d)
 		/* Messages came before it and were left to catch-up. */
 		catchup_want_chat(c, chat, 0);
 	}
-	conn_send(c, plain(d), NULL);
+	conn_send(c, plain(d), NULL, d->when);
 }
 
 static void
@@ -285,7 +287,7 @@ deliver_lost(struct conn *c, struct delivery *d)
 	(void)catchup_was_unknown(c, &d->event->chat);
 	chats_del(&c->chats, &d->event->chat);
 	if (d->event->json_len > 0) {
-		conn_send(c, plain(d), NULL);
+		conn_send(c, plain(d), NULL, d->when);
 	}
 }
 
@@ -334,7 +336,7 @@ write_held(struct conn *c, bool all)
 		list_del(&w->link);
 		c->held_len--;
 		c->held_bytes -= w->frame->len;
-		conn_send(c, w->frame, NULL);
+		conn_send(c, w->frame, NULL, FLUSH_SOON);
 		waiting_free(w);
 	}
 }
@@ -351,7 +353,7 @@ deliver_receipt(struct conn *c, struct delivery *d)
 		}
 		await_message(c, d->event);
 	} else if (!must_hold(c) && list_empty(&c->held)) {
-		conn_send(c, plain(d), NULL);
+		conn_send(c, plain(d), NULL, d->when);
 		return;
 	}
 	if (c->held_len >= HELD_MAX ||
@@ -397,7 +399,8 @@ deliver_live(struct conn *c, struct delivery *d)
 	case EVENT_TOKEN_ENDED:
 	case EVENT_REVOKED:
 	case EVENT_RESYNC:
-	case EVENT_SPREAD: /* fanout.c has made FRAMEs of it */
+	case EVENT_SPREAD: /* fanout.c has made FRAMEs or MESSAGEs of it */
+	case EVENT_MESSAGE_SPREAD:
 	case EVENT_ASK:    /* fanout.c has it answered */
 		break;
 	}
@@ -486,7 +489,7 @@ part_message(struct conn *c, struct delivery *d)
 	}
 	metric_inc(stats.catch_up_messages);
 	/* chatd has marked the frame catch_up itself. */
-	send_message(c, chat, plain(d));
+	send_message(c, chat, plain(d), d->when);
 }
 
 /* The group as it is at this version. A change told live since then is newer. */
@@ -501,7 +504,7 @@ part_change(struct conn *c, struct delivery *d)
 	}
 	metric_inc(stats.catch_up_changes);
 	chat_told_version(chat, e->version);
-	conn_send(c, plain(d), NULL);
+	conn_send(c, plain(d), NULL, d->when);
 }
 
 void
@@ -537,7 +540,7 @@ deliver_part(struct conn *c, const struct catch_up_part *part)
 		part_change(c, &d);
 		break;
 	case PART_STATUS:
-		conn_send(c, plain(&d), NULL);
+		conn_send(c, plain(&d), NULL, d.when);
 		break;
 	case PART_SET_BACK:
 		metric_inc(stats.set_back);

@@ -17,6 +17,7 @@
 #define GATEWAY_DELIVER_H
 
 #include "common/calls.h"
+#include "gateway/flush.h"
 #include "gateway/out_frame.h"
 
 struct conn;
@@ -24,6 +25,7 @@ struct conn;
 /* One event on its way to several sessions, which share its frame. */
 struct delivery {
 	const struct event *event;  /* borrowed */
+	enum flush_when when;       /* soon, unless it is for many */
 	struct out_frame *plain;    /* made on first use */
 	struct out_frame *late;     /* the same with catch_up */
 };

@@ -102,6 +102,8 @@ fanout_start(struct fanout *f)
 	f->lost = mem_zalloc(sizeof(*f->lost));
 	uv_timer_init(f->gw->loop, f->lost);
 	f->lost->data = f;
+	/* In this order: who is heard of by the second knows the first. */
+	bus_subscribe(f->gw->bus, EVENT_TOPIC_SPREADS, NULL, NULL);
 	bus_subscribe(f->gw->bus, EVENT_TOPIC_GATEWAYS, NULL, NULL);
 }
 
@@ -235,11 +237,12 @@ to_user(struct fan_user *u, struct delivery *d)
 }
 
 static void
-event_to_user(struct fan_user *u, const struct event *e)
+event_to_user(struct fan_user *u, const struct event *e, enum flush_when when)
 {
 	struct delivery d;
 
 	delivery_init(&d, e);
+	d.when = when;
 	to_user(u, &d);
 	delivery_fini(&d);
 }
@@ -304,7 +307,7 @@ spread(struct fanout *f, const struct event *e, struct delivery *shared)
 		} else if ((good = spliced(e, &r, to.splices, &b))) {
 			own.json = (const char *)b.data;
 			own.json_len = b.len;
-			event_to_user(u, &own);
+			event_to_user(u, &own, shared->when);
 		}
 		buf_fini(&b);
 		if (!good) {
@@ -320,8 +323,9 @@ take_spread(struct fanout *f, const struct event *e)
 	struct event plain = *e;
 	struct delivery d;
 
-	plain.kind = EVENT_FRAME;
+	plain.kind = e->kind == EVENT_SPREAD ? EVENT_FRAME : EVENT_MESSAGE;
 	delivery_init(&d, &plain);
+	d.when = FLUSH_IN_TURN;
 	if (!spread(f, e, &d)) {
 		metric_inc(stats.events_bad);
 		log_warn("event_bad", "kind=spread len=%zu", e->spread_len);
@@ -353,7 +357,7 @@ fanout_on_message(struct fanout *f, const char *topic, size_t topic_len,
 		catch_up_everyone(f, e.seq);
 		return;
 	}
-	if (e.kind == EVENT_SPREAD) {
+	if (event_is_spread(e.kind)) {
 		take_spread(f, &e);
 		return;
 	}
@@ -369,7 +373,7 @@ fanout_on_message(struct fanout *f, const char *topic, size_t topic_len,
 
 		census_answer(f->gw, &e, u != NULL ? &u->conns : &none);
 	} else if (u != NULL) {
-		event_to_user(u, &e);
+		event_to_user(u, &e, FLUSH_SOON);
 	}
 }
 

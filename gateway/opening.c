@@ -130,7 +130,7 @@ go_live(struct conn *c, const char *json, size_t len)
 	const struct out_note note = { .kind = NOTE_SNAPSHOT };
 	struct out_frame *f = out_frame_new(json, len);
 
-	conn_send(c, f, &note);
+	conn_send(c, f, &note, FLUSH_SOON);
 	out_frame_unref(&f);
 	if (!conn_is_open(c)) {
 		return;

@@ -118,7 +118,8 @@ write_some(struct outbox *o, size_t max, size_t *count_r)
 }
 
 enum push_result
-outbox_push(struct outbox *o, struct out_frame *f, const struct out_note *note)
+outbox_push(struct outbox *o, struct out_frame *f, const struct out_note *note,
+    enum flush_when when)
 {
 	struct item *item;
 
@@ -133,7 +134,7 @@ outbox_push(struct outbox *o, struct out_frame *f, const struct out_note *note)
 	if (o->bytes > FLUSH_BYTES && !o->io->held(o->arg)) {
 		return outbox_flush(o) ? PUSH_OK : PUSH_DEAD;
 	}
-	o->io->want_flush(o->arg);
+	o->io->want_flush(o->arg, when);
 	return PUSH_OK;
 }
 

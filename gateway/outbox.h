@@ -29,6 +29,7 @@
 #include "common/attr.h"
 #include "common/list.h"
 #include "common/uuid.h"
+#include "gateway/flush.h"
 #include "gateway/out_frame.h"
 
 enum note_kind {
@@ -58,8 +59,9 @@ struct outbox_io {
 	    size_t n);
 	/* Whether the library still holds bytes of an earlier write. */
 	bool (*held)(void *arg);
-	/* Asks for outbox_flush to be called at the end of the turn. */
-	void (*want_flush)(void *arg);
+	/* Asks for outbox_flush to be called at the end of the turn, or of
+	 * one of the next. */
+	void (*want_flush)(void *arg, enum flush_when when);
 	/* ... when the socket takes more. */
 	void (*want_writable)(void *arg);
 	void (*sent)(void *arg, const struct out_note *note);
@@ -88,7 +90,7 @@ enum push_result {
 
 /* Takes its own reference to `f`. `note` may be NULL. */
 MUST_CHECK enum push_result outbox_push(struct outbox *o, struct out_frame *f,
-    const struct out_note *note);
+    const struct out_note *note, enum flush_when when);
 /* Writes what is queued, unless the library still holds something. False:
  * broken. */
 MUST_CHECK bool outbox_flush(struct outbox *o);

@@ -122,6 +122,9 @@ stats_init(void)
 	stats.delivery = metric_latency(P "delivery_seconds", NULL,
 	    "From a send's arrival to its message on its way to another "
 	    "connection, both of this gateway");
+	stats.in_turn = metric_latency(P "in_turn_seconds", NULL,
+	    "From when connections wait for their turn to be written what is "
+	    "for many until none does");
 	stats.opening = metric_latency(P "opening_seconds", NULL,
 	    "From a connection's handshake to its user_info");
 	metric_counter_fn(P "s3_failed_total", NULL,

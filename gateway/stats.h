@@ -19,6 +19,7 @@ struct stats {
 	struct metric *frames_out;
 	struct metric *frame_wait;    /* histogram */
 	struct metric *delivery;      /* histogram */
+	struct metric *in_turn;       /* histogram */
 	struct metric *opening;       /* histogram */
 	struct metric *bytes_in;
 	struct metric *bytes_out;

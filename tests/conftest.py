@@ -62,7 +62,9 @@ def world():
 
 @pytest.fixture(scope="session")
 def shared_stack(world):
-    stack = world.new_stack(gateways=2, chatds=2, presenceds=2)
+    # Groups of three go the way of large ones, those of two the other.
+    stack = world.new_stack(gateways=2, chatds=2, presenceds=2, settings={
+        "chatd": {"message_spread_min": 2}})
     yield stack
     faults = stack.close()
     assert not faults, "\n".join(faults)

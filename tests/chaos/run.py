@@ -35,6 +35,8 @@ SETTINGS = {
                 "recheck_interval": "5s", "drain_spread": "500ms",
                 "connections_max": 1000},
     "presenced": {"lease": "2s", "grace": "1s"},
+    # So that small groups go the way of large ones.
+    "chatd": {"message_spread_min": 2},
 }
 SETTLE_SECONDS = 90 * PATIENCE
 PRESENCE_SECONDS = 60 * PATIENCE

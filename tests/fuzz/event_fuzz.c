@@ -92,7 +92,7 @@ __wrap_deliver_event(struct conn *c, struct delivery *d)
 {
 	const struct event *e = d->event;
 
-	CHECK(e->kind != EVENT_SPREAD && e->kind != EVENT_RESYNC);
+	CHECK(!event_is_spread(e->kind) && e->kind != EVENT_RESYNC);
 	deliveries++;
 	for (unsigned i = 0; i < CONNS; i++) {
 		if (conn[i] == c) {
@@ -243,7 +243,7 @@ try_bytes(unsigned which, const uint8_t *data, size_t len)
 	fanout_on_message(gw.fanout, topic, strlen(topic), data, len);
 	if (!get_event(data, len, &e)) {
 		CHECK(deliveries == 0);
-	} else if (e.kind != EVENT_SPREAD && which == USERS) {
+	} else if (!event_is_spread(e.kind) && which == USERS) {
 		/* What is for one user never reaches all. */
 		CHECK(deliveries == 0);
 	}

@@ -7,7 +7,8 @@ import json
 import threading
 import uuid
 
-from wire import KINDS, Frame
+from support.process import poll
+from wire import KINDS, Ear, Frame
 
 
 def create(admin, *members):
@@ -156,6 +157,64 @@ def test_a_list_of_members_is_published_once_with_nicknames(bench):
     added, = personal.hear(1)
     assert (added.topic, added.kind) == (f"user:{c.user}", "chat_added")
     personal.silence()
+
+
+SPREADS = "parley_chatd_message_spreads"
+
+
+def told(bench, on):
+    """Waits until chatd has heard of Redis whether all gateways know spreads."""
+    poll(lambda: bench.stack.chatds[0].metric(SPREADS) == on, "count")
+
+
+def large_group(new_bench):
+    """Four of whom one calls the sender by a name of his own."""
+    bench = new_bench(settings={"chatd": {"message_spread_min": 2}})
+    a, b, c, d = (bench.session() for _ in range(4))
+    b.ask("add_contact", user_id=str(a.user))
+    b.ask("change_nickname", user_id=str(a.user), new_nickname="Ay")
+    return bench, (a, b, c, d), found(a, b, c, d)
+
+
+def test_a_message_to_many_is_told_once(new_bench):
+    bench, (a, b, c, d), chat = large_group(new_bench)
+    told(bench, 1)
+    gateway = Ear(bench.stack.redis, topics=("spreads", "gateways"))
+    personal = bench.ear(a, b, c, d)
+    assert a.say(chat, "to all").reason == "ok"
+    event, = gateway.hear(1)
+    assert (event.topic, event.kind, event.seq, event.chat, event.skip) == (
+        "spreads", "message_spread", 1, chat, a.id)
+    assert set(event.spread) == {c.user, d.user}
+    message = event.frame["message"]
+    assert message["type"] == "incoming"
+    heard = {e.topic: e for e in personal.hear(2)}
+    assert set(heard) == {f"user:{a.user}", f"user:{b.user}"}
+    assert {e.kind for e in heard.values()} == {"message"}
+    names = [heard[f"user:{s.user}"].frame["message"]["sender_name"]
+             for s in (a, b)]
+    assert names == [message["sender_name"], "Ay"]
+    personal.silence()
+    gateway.silence()
+
+
+def test_a_gateway_of_the_release_before_misses_nothing(new_bench):
+    """It hears the topic of its users and `gateways`. What it may have missed
+    before it was noticed it is told to catch up on."""
+    bench, (a, b, c, d), chat = large_group(new_bench)
+    told(bench, 1)
+    older = Ear(bench.stack.redis)
+    resync, = older.hear(1)
+    assert resync.kind == "resync" and 1000 <= resync.seq < 60000
+    told(bench, 0)
+    personal = bench.ear(a, b, c, d)
+    assert a.say(chat, "to each").reason == "ok"
+    heard = personal.hear(4)
+    assert {(e.topic, e.kind) for e in heard} == {
+        (f"user:{s.user}", "message") for s in (a, b, c, d)}
+    older.silence()
+    older.pubsub.close()
+    told(bench, 1)
 
 
 def test_emptied_groups_are_purged_and_forgotten(bench):

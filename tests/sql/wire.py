@@ -229,7 +229,7 @@ class Event:
     EVENT = struct.Struct(">BBQQI16s16s16sI")
     KINDS = {1: "frame", 2: "message", 3: "receipt", 4: "chat_added",
              5: "chat_lost", 6: "token_ended", 7: "resync",
-             8: "spread"}
+             8: "spread", 11: "message_spread"}
 
     def __init__(self, topic, data):
         version, kind, self.trace, self.seq, self.change, chat, skip, token, \
@@ -243,7 +243,7 @@ class Event:
         text = data[self.EVENT.size:self.EVENT.size + length]
         rest = data[self.EVENT.size + length:]
         assert len(text) == length
-        assert bool(rest) == (self.kind == "spread")
+        assert bool(rest) == self.kind.endswith("spread")
         self.spread = spread(text, rest[4:]) if rest else None
         self.frame = json.loads(text) if text else None
         if self.frame:
@@ -272,9 +272,9 @@ def spread(text, data):
 class Ear:
     """Hears what is published to some topics."""
 
-    def __init__(self, redis, *users):
+    def __init__(self, redis, *users, topics=()):
         self.pubsub = redis.connect().pubsub()
-        topics = [f"user:{u}" for u in users] or ["gateways"]
+        topics = [f"user:{u}" for u in users] + list(topics) or ["gateways"]
         self.pubsub.subscribe(*topics)
         self.events = []
         for _ in topics:

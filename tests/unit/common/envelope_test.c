@@ -149,7 +149,7 @@ events_come_back_and_damage_is_refused(void **state)
 	b.len--;
 	b.data[1] = 0;
 	assert_false(get_event(b.data, b.len, &out));
-	b.data[1] = EVENT_ASK + 1;
+	b.data[1] = EVENT_MESSAGE_SPREAD + 1;
 	assert_false(get_event(b.data, b.len, &out));
 	buf_fini(&b);
 }

@@ -55,10 +55,11 @@ stub_held(void *arg)
 }
 
 static void
-stub_want_flush(void *arg)
+stub_want_flush(void *arg, enum flush_when when)
 {
 	struct socket_stub *s = arg;
 
+	(void)when;
 	s->wanted++;
 }
 
@@ -93,7 +94,8 @@ push(struct outbox *o, const char *text, unsigned upto)
 {
 	const struct out_note note = { .kind = NOTE_CHAT, .upto = upto };
 	struct out_frame *f = out_frame_new(text, strlen(text));
-	enum push_result r = outbox_push(o, f, upto != 0 ? &note : NULL);
+	enum push_result r = outbox_push(o, f, upto != 0 ? &note : NULL,
+	    FLUSH_SOON);
 
 	out_frame_unref(&f);
 	return r;
