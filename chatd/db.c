@@ -2,12 +2,13 @@
  * The pool: which unit goes to which link, what is sent again, and when waiting
  * ends.
  *
- *   db_submit -> first | others (waiting) -> link (sent) -> done
- *                   ^                          |
- *                   +----- link broke ---------+
+ *   db_submit -> first | large | others (waiting) -> link (sent) -> done
+ *                   ^                                  |
+ *                   +--------- link broke -------------+
  *
- * Link 0 is left to DB_FIRST units (the send path) as long as another is up, so
- * that a slow read never stands before a send.
+ * Link 0 is left to DB_FIRST units (the send path) and link 1 to DB_LARGE ones
+ * (sends to large groups), as long as another is up, so that a slow read never
+ * stands before a send, nor a large group before private messages.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -26,6 +27,8 @@
 #include "common/metrics.h"
 
 #define TICK_MS 100
+/* Links that are kept for one kind of unit. */
+#define KEPT_MAX 2u
 #define ATTEMPTS_MAX 6
 /* The same refusal is logged once in so long. */
 #define REFUSAL_LOG_MS 5000
@@ -85,7 +88,8 @@ on_kick(uv_async_t *kick)
 static struct list *
 queue_of(struct db *db, const struct db_unit *u)
 {
-	return (u->flags & DB_FIRST) != 0 ? &db->first : &db->others;
+	return (u->flags & DB_FIRST) != 0 ? &db->first :
+	    (u->flags & DB_LARGE) != 0 ? &db->large : &db->others;
 }
 
 static bool
@@ -94,34 +98,39 @@ link_has_room(const struct db_link *l)
 	return l->state == LINK_UP && l->sent_count < LINK_SENT_MAX;
 }
 
+/* `own`: the link that is kept for this kind, or KEPT_MAX. */
 static struct db_link *
-pick_link(struct db *db, bool first)
+pick_link(struct db *db, unsigned own)
 {
+	unsigned kept = db->link_count > KEPT_MAX + 1 ? KEPT_MAX : 1;
 	struct db_link *best = NULL;
+	bool shared_up = false;
 
-	if (first && link_has_room(&db->links[0])) {
-		return &db->links[0];
+	if (own < kept && link_has_room(&db->links[own])) {
+		return &db->links[own];
 	}
-	for (unsigned i = 1; i < db->link_count; i++) {
+	for (unsigned i = kept; i < db->link_count; i++) {
 		struct db_link *l = &db->links[i];
 
+		shared_up = shared_up || l->state == LINK_UP;
 		if (link_has_room(l) && (best == NULL ||
 		    l->sent_count < best->sent_count)) {
 			best = l;
 		}
 	}
-	if (best == NULL && link_has_room(&db->links[0]) &&
-	    (db->link_count == 1 || db->up_count == 1)) {
-		best = &db->links[0];
+	for (unsigned i = kept; i-- > 0 && !shared_up && best == NULL;) {
+		if (link_has_room(&db->links[i])) {
+			best = &db->links[i];
+		}
 	}
 	return best;
 }
 
 static void
-pump_queue(struct db *db, struct list *queue, bool first)
+pump_queue(struct db *db, struct list *queue, unsigned own)
 {
 	while (!list_empty(queue)) {
-		struct db_link *l = pick_link(db, first);
+		struct db_link *l = pick_link(db, own);
 		struct db_unit *u;
 
 		if (l == NULL) {
@@ -138,8 +147,9 @@ pump_queue(struct db *db, struct list *queue, bool first)
 void
 db_pump(struct db *db)
 {
-	pump_queue(db, &db->first, true);
-	pump_queue(db, &db->others, false);
+	pump_queue(db, &db->first, 0);
+	pump_queue(db, &db->large, 1);
+	pump_queue(db, &db->others, KEPT_MAX);
 }
 
 void
@@ -273,6 +283,7 @@ on_tick(uv_timer_t *tick)
 
 	db_keep_links(db, now);
 	expire(db, &db->first, now);
+	expire(db, &db->large, now);
 	expire(db, &db->others, now);
 	db_pump(db);
 }
@@ -369,6 +380,7 @@ db_open(uv_loop_t *loop, const char *url, unsigned connections)
 	db->loop = loop;
 	db->url = mem_strdup(url);
 	list_init(&db->first);
+	list_init(&db->large);
 	list_init(&db->others);
 	list_init(&db->refused);
 	db->link_count = connections < DB_LINKS_MAX ? connections :
@@ -417,6 +429,7 @@ db_close(struct db *db)
 		link_close(l);
 	}
 	list_splice_back(&db->refused, &db->first);
+	list_splice_back(&db->refused, &db->large);
 	list_splice_back(&db->refused, &db->others);
 	db->waiting = 0;
 	db->up_count = 0;

@@ -45,8 +45,11 @@ struct db_result;
 enum db_flags {
 	/* All statements see one snapshot; nothing may be written. */
 	DB_SNAPSHOT = 1,
-	/* The send path: prefers the link that reads leave alone. */
+	/* The send path: prefers the link that all else leaves alone. */
 	DB_FIRST = 2,
+	/* Sends to large groups: the same with a link of their own, if there
+	 * are four or more. */
+	DB_LARGE = 4,
 };
 
 enum db_outcome {

@@ -117,6 +117,7 @@ struct db {
 	unsigned link_count;
 	unsigned up_count;
 	struct list first;      /* waiting units of DB_FIRST */
+	struct list large;      /* waiting units of DB_LARGE */
 	struct list others;     /* waiting units else */
 	struct list refused;    /* to be ended at the next tick of the loop */
 	size_t waiting;

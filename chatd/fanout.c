@@ -120,6 +120,21 @@ by_owner_and_user(const void *key, const void *item)
 	return order != 0 ? order : uuid_cmp(&a->user_id, &b->user_id);
 }
 
+static const struct audience *
+audience_of(const struct fanout *f, const struct uuid *chat)
+{
+	return bsearch(chat, f->audiences, f->audience_count,
+	    sizeof(*f->audiences), by_chat);
+}
+
+size_t
+fanout_members(const struct fanout *f, const struct uuid *chat)
+{
+	const struct audience *a = audience_of(f, chat);
+
+	return a != NULL ? a->count : 0;
+}
+
 static struct text
 nickname_of(const struct fanout *f, const struct uuid *owner,
     const struct uuid *user)
@@ -208,8 +223,7 @@ fanout_message(struct fanout *f, struct request *r,
     const struct stored_row *row)
 {
 	struct message m = row->message;
-	const struct audience *a = bsearch(&m.chat_id, f->audiences,
-	    f->audience_count, sizeof(*f->audiences), by_chat);
+	const struct audience *a = audience_of(f, &m.chat_id);
 	enum message_state state = STATE_READ;
 	struct rpc_out out = { .status = ERR_OK, .chat = m.chat_id,
 		.seq = (uint64_t)m.seq };

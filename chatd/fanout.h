@@ -16,6 +16,8 @@ struct request;
 /* Over the result of store_send_steps, which is borrowed. */
 struct fanout *fanout_new(struct events *events, const struct db_result *res);
 void fanout_free(struct fanout **f);
+/* Of a chat of the batch. */
+size_t fanout_members(const struct fanout *f, const struct uuid *chat);
 /* Publishes and answers; the request is gone afterwards. */
 void fanout_message(struct fanout *f, struct request *r,
     const struct stored_row *row);

@@ -70,7 +70,8 @@ const struct config_row settings_rows[] = {
 	    3650 * DAY_MS, CONFIG_RELOAD, "an address is familiar to a name so "
 	    "long after a login" },
 	{ "database_connections", CONFIG_INT, &settings.database_connections,
-	    "4", 1, 64, 0, "connections to PostgreSQL" },
+	    "5", 1, 64, 0, "connections to PostgreSQL: one for sends, one for "
+	    "sends to large groups, the others for all else" },
 	{ "status_group_max", CONFIG_INT, &settings.status_group_max, "50", 0,
 	    1000, 0, "members of the largest group that hears of statuses" },
 	{ "group_members_max", CONFIG_INT, &settings.group_members_max, "1024",

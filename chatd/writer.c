@@ -1,6 +1,6 @@
 /*
- * The batching writer: what goes into a batch, and what to do when one fails.
- * What follows a commit is in fanout.c.
+ * The batching writer: what goes into a batch of which lane, and what to do
+ * when one fails. What follows a commit is in fanout.c.
  *
  *   another chatd stored the same key first   the batch again: it now finds it
  *   the data of some row is bad               row by row, so that the
@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "chatd/fanout.h"
+#include "chatd/large.h"
 #include "chatd/request.h"
 #include "chatd/search_copy.h"
 #include "chatd/service.h"
@@ -42,15 +43,25 @@ struct send {
 	bool alone;          /* its batch was refused: goes by itself */
 };
 
-struct writer {
-	struct service *svc; /* borrowed */
+/* One of two that go side by side. A chat is in one of them: it changes over as
+ * a batch of the lane that it leaves has ended, so that its sends are never in
+ * flight in both. */
+struct send_lane {
+	struct writer *writer;  /* borrowed */
+	unsigned flags;         /* of its units */
 	struct list queue;
 	size_t queued;
-	bool closed;
-	struct list batch;   /* in flight */
-	size_t batch_len;    /* 0: none */
+	struct list batch;      /* in flight */
+	size_t batch_len;       /* 0: none */
 	struct send_row rows[BATCH_MAX];
-	uint64_t batch_us;   /* when it was submitted */
+	uint64_t batch_us;      /* when it was submitted */
+};
+
+struct writer {
+	struct service *svc;    /* borrowed */
+	struct send_lane small, big;
+	struct large large;     /* whose sends go in the lane `big` */
+	bool closed;
 	struct metric *m_batch;
 	struct metric *m_wait;
 	struct metric *m_store;
@@ -74,45 +85,45 @@ send_fail(struct send *s, enum err err, const char *field)
 /* ---- a batch that failed ------------------------------------------------- */
 
 static void
-batch_again(struct writer *w, bool alone)
+batch_again(struct send_lane *l, bool alone)
 {
-	LIST_FOREACH(link, &w->batch) {
+	LIST_FOREACH(link, &l->batch) {
 		struct send *s = LIST_ENTRY(link, struct send, link);
 
 		s->alone = alone;
 	}
-	w->queued += w->batch_len;
-	list_splice_back(&w->batch, &w->queue);
-	list_splice_back(&w->queue, &w->batch);
+	l->queued += l->batch_len;
+	list_splice_back(&l->batch, &l->queue);
+	list_splice_back(&l->queue, &l->batch);
 }
 
 static void
-batch_fail(struct writer *w, enum err err, const char *field)
+batch_fail(struct send_lane *l, enum err err, const char *field)
 {
 	struct list *link;
 
-	while ((link = list_pop_front(&w->batch)) != NULL) {
+	while ((link = list_pop_front(&l->batch)) != NULL) {
 		send_fail(LIST_ENTRY(link, struct send, link), err, field);
 	}
 }
 
 static void
-batch_refused(struct writer *w, const struct db_result *res)
+batch_refused(struct send_lane *l, const struct db_result *res)
 {
 	const char *state = db_sqlstate(res);
 	bool data = strncmp(state, "22", 2) == 0;
 
 	if (strncmp(state, "23", 2) == 0 &&
-	    first_of(&w->batch)->attempts < ATTEMPTS_MAX) {
-		metric_inc(w->m_races);
-		batch_again(w, first_of(&w->batch)->attempts > 2);
-	} else if (data && w->batch_len > 1) {
-		metric_inc(w->m_split);
-		batch_again(w, true);
+	    first_of(&l->batch)->attempts < ATTEMPTS_MAX) {
+		metric_inc(l->writer->m_races);
+		batch_again(l, first_of(&l->batch)->attempts > 2);
+	} else if (data && l->batch_len > 1) {
+		metric_inc(l->writer->m_split);
+		batch_again(l, true);
 	} else if (data) {
-		batch_fail(w, ERR_INVALID_FIELD, "msg.content");
+		batch_fail(l, ERR_INVALID_FIELD, "msg.content");
 	} else {
-		batch_fail(w, ERR_UNAVAILABLE, NULL);
+		batch_fail(l, ERR_UNAVAILABLE, NULL);
 	}
 }
 
@@ -122,70 +133,76 @@ batch_refused(struct writer *w, const struct db_result *res)
  * more, for that chat, whose members the batch did not look up. False: it was
  * tried often enough. */
 static bool
-send_to_first_chat(struct writer *w, struct send *s, const struct uuid *chat)
+send_to_first_chat(struct send_lane *l, struct send *s, const struct uuid *chat)
 {
 	if (s->attempts >= ATTEMPTS_MAX) {
 		return false;
 	}
 	s->row.chat_id = *chat;
-	list_push_back(&w->queue, &s->link);
-	w->queued++;
+	list_push_back(&l->queue, &s->link);
+	l->queued++;
 	return true;
 }
 
 static void
-batch_stored(struct writer *w, struct db_result *res)
+batch_stored(struct send_lane *l, struct db_result *res)
 {
+	struct writer *w = l->writer;
 	struct fanout *f = fanout_new(w->svc->events, res);
 	size_t stored = store_stored_count(res);
 	size_t at = 0;
 
 	for (size_t i = 0; i < stored; i++) {
+		const struct uuid *chat;
 		struct stored_row row;
 
-		store_stored_read(res, i, w->rows, &row);
+		store_stored_read(res, i, l->rows, &row);
 		/* Who is not among the stored is no member. */
 		for (; at < row.send; at++) {
-			send_fail(LIST_ENTRY(list_pop_front(&w->batch),
+			send_fail(LIST_ENTRY(list_pop_front(&l->batch),
 			    struct send, link), ERR_CHAT_FORBIDDEN, NULL);
 		}
-		struct send *s = LIST_ENTRY(list_pop_front(&w->batch),
+		struct send *s = LIST_ENTRY(list_pop_front(&l->batch),
 		    struct send, link);
 
 		at++;
-		if (!uuid_eq(&row.message.chat_id, &s->row.chat_id) &&
-		    send_to_first_chat(w, s, &row.message.chat_id)) {
+		chat = &row.message.chat_id;
+		if (!uuid_eq(chat, &s->row.chat_id) &&
+		    send_to_first_chat(l, s, chat)) {
 			continue;
 		}
 		if (row.fresh) {
-			search_copy_sent(w->svc->search_copy,
-			    &row.message.chat_id, row.message.seq);
+			search_copy_sent(w->svc->search_copy, chat,
+			    row.message.seq);
+		}
+		if (uuid_eq(chat, &s->row.chat_id)) {
+			large_note(&w->large, chat, fanout_members(f, chat));
 		}
 		fanout_message(f, s->r, &row);
 		free(s);
 	}
-	batch_fail(w, ERR_CHAT_FORBIDDEN, NULL);
+	batch_fail(l, ERR_CHAT_FORBIDDEN, NULL);
 	fanout_free(&f);
 }
 
 static void
 on_done(void *arg, struct db_result *res)
 {
-	struct writer *w = arg;
+	struct send_lane *l = arg;
 
-	metric_observe_us(w->m_store, clock_mono_us() - w->batch_us);
+	metric_observe_us(l->writer->m_store, clock_mono_us() - l->batch_us);
 	switch (db_outcome(res)) {
 	case DB_OK:
-		batch_stored(w, res);
+		batch_stored(l, res);
 		break;
 	case DB_FAILED:
-		batch_refused(w, res);
+		batch_refused(l, res);
 		break;
 	case DB_UNAVAILABLE:
-		batch_fail(w, ERR_UNAVAILABLE, NULL);
+		batch_fail(l, ERR_UNAVAILABLE, NULL);
 		break;
 	}
-	w->batch_len = 0;
+	l->batch_len = 0;
 }
 
 /* ---- the next batch ------------------------------------------------------ */
@@ -210,27 +227,47 @@ is_late(const struct send *s, uint64_t now)
 	return s->r->in->deadline_ms != 0 && now >= s->r->in->deadline_ms;
 }
 
+/* The lane that the send's chat is in by now. */
+static struct send_lane *
+lane_of(struct writer *w, const struct send *s)
+{
+	return large_has(&w->large, &s->row.chat_id) ? &w->big : &w->small;
+}
+
+static void
+enqueue(struct send_lane *l, struct send *s)
+{
+	list_push_back(&l->queue, &s->link);
+	l->queued++;
+}
+
 /* Moves what fits from the queue into the batch. */
 static void
-gather(struct writer *w)
+gather(struct send_lane *l)
 {
 	uint64_t now = clock_mono_ms();
 	size_t bytes = 0;
 	struct map keys;
 
 	map_init(&keys);
-	LIST_FOREACH_SAFE(link, tmp, &w->queue) {
+	LIST_FOREACH_SAFE(link, tmp, &l->queue) {
 		struct send *s = LIST_ENTRY(link, struct send, link);
 		struct uuid key = key_of(&s->row);
 
 		if (is_late(s, now)) {
 			list_del(link);
-			w->queued--;
+			l->queued--;
 			send_fail(s, ERR_EXPIRED, NULL);
 			continue;
 		}
-		if (w->batch_len == BATCH_MAX || bytes > BATCH_BYTES ||
-		    (s->alone && w->batch_len > 0)) {
+		if (lane_of(l->writer, s) != l) {
+			list_del(link);
+			l->queued--;
+			enqueue(lane_of(l->writer, s), s);
+			continue;
+		}
+		if (l->batch_len == BATCH_MAX || bytes > BATCH_BYTES ||
+		    (s->alone && l->batch_len > 0)) {
 			break;
 		}
 		if (map_get(&keys, &key) != NULL) {
@@ -238,9 +275,9 @@ gather(struct writer *w)
 		}
 		map_put(&keys, &key, s);
 		list_del(link);
-		list_push_back(&w->batch, link);
-		w->queued--;
-		w->rows[w->batch_len++] = s->row;
+		list_push_back(&l->batch, link);
+		l->queued--;
+		l->rows[l->batch_len++] = s->row;
 		bytes += s->row.content.len;
 		s->attempts++;
 		if (s->alone) {
@@ -252,35 +289,48 @@ gather(struct writer *w)
 
 /* A send that is tried again is counted again, from its arrival. */
 static void
-observe_batch(struct writer *w)
+observe_batch(struct send_lane *l)
 {
-	w->batch_us = clock_mono_us();
-	metric_observe(w->m_batch, (double)w->batch_len);
-	LIST_FOREACH(link, &w->batch) {
+	l->batch_us = clock_mono_us();
+	metric_observe(l->writer->m_batch, (double)l->batch_len);
+	LIST_FOREACH(link, &l->batch) {
 		const struct send *s = LIST_ENTRY(link, struct send, link);
 
-		metric_observe_us(w->m_wait, w->batch_us - s->r->started_us);
+		metric_observe_us(l->writer->m_wait, l->batch_us -
+		    s->r->started_us);
 	}
+}
+
+static void
+next_batch(struct send_lane *l)
+{
+	struct db_unit *u;
+
+	if (l->batch_len > 0 || list_empty(&l->queue)) {
+		return;
+	}
+	gather(l);
+	if (l->batch_len == 0) {
+		return;
+	}
+	observe_batch(l);
+	u = db_unit_new(l->writer->svc->db, l->flags,
+	    first_of(&l->batch)->r->in->deadline_ms);
+	store_send_steps(u, l->rows, l->batch_len);
+	db_submit(u, on_done, l);
 }
 
 static void
 on_turn(void *arg)
 {
 	struct writer *w = arg;
-	struct db_unit *u;
 
-	if (w->batch_len > 0 || list_empty(&w->queue)) {
-		return;
+	if (w->big.batch_len == 0) {
+		large_forget_full(&w->large);
 	}
-	gather(w);
-	if (w->batch_len == 0) {
-		return;
-	}
-	observe_batch(w);
-	u = db_unit_new(w->svc->db, DB_FIRST,
-	    first_of(&w->batch)->r->in->deadline_ms);
-	store_send_steps(u, w->rows, w->batch_len);
-	db_submit(u, on_done, w);
+	/* The small lane first: it may find sends that have become the other's. */
+	next_batch(&w->small);
+	next_batch(&w->big);
 }
 
 void
@@ -296,8 +346,7 @@ writer_send(struct writer *w, struct request *r, const struct send_row *row)
 	s->r = r;
 	s->row = *row;
 	s->row.id = uuid_v7();
-	list_push_back(&w->queue, &s->link);
-	w->queued++;
+	enqueue(lane_of(w, s), s);
 }
 
 /* ---- life ---------------------------------------------------------------- */
@@ -305,7 +354,24 @@ writer_send(struct writer *w, struct request *r, const struct send_row *row)
 static double
 gauge_queued(void *arg)
 {
-	return (double)((struct writer *)arg)->queued;
+	const struct writer *w = arg;
+
+	return (double)(w->small.queued + w->big.queued);
+}
+
+static double
+gauge_large(void *arg)
+{
+	return (double)((struct writer *)arg)->large.chats.len;
+}
+
+static void
+lane_init(struct send_lane *l, struct writer *w, unsigned flags)
+{
+	l->writer = w;
+	l->flags = flags;
+	list_init(&l->queue);
+	list_init(&l->batch);
 }
 
 struct writer *
@@ -314,8 +380,9 @@ writer_new(struct service *svc)
 	struct writer *w = mem_zalloc(sizeof(*w));
 
 	w->svc = svc;
-	list_init(&w->queue);
-	list_init(&w->batch);
+	lane_init(&w->small, w, DB_FIRST);
+	lane_init(&w->big, w, DB_LARGE);
+	large_init(&w->large);
 	w->m_batch = metric_size("parley_writer_batch_size", NULL,
 	    "Sends that were stored in one transaction.");
 	w->m_wait = metric_latency("parley_writer_wait_seconds", NULL,
@@ -328,6 +395,9 @@ writer_new(struct service *svc)
 	    "Batches repeated because another chatd stored the same send.");
 	metric_gauge_fn("parley_writer_queued", NULL,
 	    "Sends waiting for the batch before them.", gauge_queued, w);
+	metric_gauge_fn("parley_writer_large_chats", NULL,
+	    "Chats whose sends go in batches of their own, for their size.",
+	    gauge_large, w);
 	turn_add(svc->turn, on_turn, w);
 	return w;
 }
@@ -335,23 +405,31 @@ writer_new(struct service *svc)
 size_t
 writer_pending(const struct writer *w)
 {
-	return w->queued + w->batch_len;
+	return w->small.queued + w->small.batch_len + w->big.queued +
+	    w->big.batch_len;
+}
+
+static void
+lane_close(struct send_lane *l)
+{
+	struct list *link;
+
+	while ((link = list_pop_front(&l->queue)) != NULL) {
+		l->queued--;
+		send_fail(LIST_ENTRY(link, struct send, link),
+		    ERR_UNAVAILABLE, NULL);
+	}
 }
 
 void
 writer_close(struct writer *w)
 {
-	struct list *link;
-
 	if (w == NULL) {
 		return;
 	}
 	w->closed = true;
-	while ((link = list_pop_front(&w->queue)) != NULL) {
-		w->queued--;
-		send_fail(LIST_ENTRY(link, struct send, link),
-		    ERR_UNAVAILABLE, NULL);
-	}
+	lane_close(&w->small);
+	lane_close(&w->big);
 }
 
 void
@@ -362,6 +440,7 @@ writer_free(struct writer **wp)
 	*wp = NULL;
 	if (w != NULL) {
 		writer_close(w);
+		large_fini(&w->large);
 		free(w);
 	}
 }

@@ -6,7 +6,10 @@
  *        publish to every member, then answer <-- committed --------+
  *
  * One batch at a time: batches lock several chats, and what one leaves the next
- * finds. Main thread only.
+ * finds. Chats of many members (large.h) have a queue, a batch and a link of
+ * their own beside the others: what is read for a thousand recipients, and the
+ * lock that their receipts hold meanwhile, would keep every private message of the
+ * batch waiting. Main thread only.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -217,6 +217,52 @@ def test_a_gateway_of_the_release_before_misses_nothing(new_bench):
     told(bench, 1)
 
 
+def crowd(bench, founder, count):
+    """A group of so many, most of whom never connect."""
+    chat = found(founder)
+    bench.stack.sql("""
+        WITH u AS (
+            INSERT INTO users (id, username, name, email, password_hash)
+            SELECT gen_random_uuid(), 'xx' || i, 'X', 'x@' || i, ''
+            FROM generate_series(2, %s) i RETURNING id)
+        INSERT INTO members (chat_id, user_id) SELECT %s, id FROM u
+        RETURNING 1""", count, chat)
+    return chat
+
+
+def large_chats(bench):
+    return bench.stack.chatds[0].metric("parley_writer_large_chats")
+
+
+def test_private_messages_do_not_wait_for_a_large_group(new_bench):
+    """Its row is held, as by receipts of many; what is sent there waits, and
+    nothing else does. A group counts as large by its last message."""
+    bench = new_bench()
+    a, b, private = bench.pair()
+    chat = crowd(bench, a, 64)
+    assert large_chats(bench) == 0
+    assert a.say(chat, "one").json()["message"]["seq"] == 1
+    assert large_chats(bench) == 1
+    beside = bench.new_peer()
+    with bench.stack.postgres.connect(bench.stack.database) as link:
+        link.execute("BEGIN")
+        link.execute("SELECT FROM chats WHERE id = %s FOR UPDATE", (chat,))
+        beside.send_batch([a.message(chat, "two")])
+        poll(lambda: bench.stack.sql(
+            "SELECT FROM pg_locks WHERE NOT granted"), "send that waits")
+        for n in range(3):
+            assert b.say(private, f"not behind it {n}").reason == "ok"
+        link.execute("COMMIT")
+    reply, = beside.receive_batch()
+    assert (reply.reason, reply.json()["message"]["seq"]) == ("ok", 2)
+    bench.stack.sql("DELETE FROM members WHERE chat_id = %s AND user_id IN "
+                    "(SELECT id FROM users WHERE username LIKE 'xx2%%') "
+                    "RETURNING 1", chat)
+    assert a.say(chat, "three").json()["message"]["seq"] == 3
+    assert large_chats(bench) == 0
+    assert a.say(chat, "four").json()["message"]["seq"] == 4
+
+
 def test_emptied_groups_are_purged_and_forgotten(bench):
     a = bench.session()
     chat = found(a)
