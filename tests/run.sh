@@ -178,6 +178,7 @@ SANITIZED='system --ignore=system/test_local.py --ignore=system/test_docs.py
 	--ignore=system/test_docker.py --ignore=system/test_kubernetes.py
 	--ignore=system/test_proxy.py --ignore=system/test_first_process.py
 	--ignore=system/test_package.py --ignore=system/test_prometheus.py
+	--ignore=system/test_capacity.py --ignore=system/test_operations.py
 	--ignore=system/test_doc_commands.py --ignore=system/test_architecture.py
 	--ignore=system/test_readme.py --ignore=system/test_debugging.py'
 
