@@ -442,6 +442,7 @@ on_first(void *arg, struct db_result *res)
 			g->added_count++;
 		}
 	}
+	store_chat_items_sort(g->added, g->added_count);
 	submit_second(g);
 }
 

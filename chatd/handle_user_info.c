@@ -115,6 +115,7 @@ read_items(struct user_info *g, const struct db_result *res, size_t place,
 	for (size_t i = 0; i < g->count; i++) {
 		store_chat_item_read(res, STEP_CHATS, *row + i, &g->items[i]);
 	}
+	store_chat_items_sort(g->items, g->count);
 	*row = end;
 }
 

@@ -72,6 +72,7 @@ struct chat_item {
 	struct text name;        /* groups */
 	struct text description; /* groups */
 	struct text avatar_url;  /* groups */
+	int64_t active_at;       /* the last message, or the chat's making */
 	int64_t last_seq;
 	int64_t joined_seq;      /* this member's marks */
 	int64_t delivered_seq;

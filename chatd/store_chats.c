@@ -91,10 +91,12 @@ store_chat_item_viewer(const struct db_result *r, unsigned step, size_t i)
 	return (size_t)db_get_int(&row) - 1;
 }
 
+/* `whom`: the other one, or who wrote last in a group. */
 static void
-read_last(struct db_row *row, struct chat_item *c)
+read_last(struct db_row *row, struct chat_item *c, const struct person *whom)
 {
 	struct message *m = &c->last;
+	struct text own_name;
 
 	c->has_last = !db_null(row);
 	m->id = db_get_uuid(row);
@@ -107,12 +109,13 @@ read_last(struct db_row *row, struct chat_item *c)
 	m->created_at = db_get_time(row);
 	m->updated_at = -1;
 	m->deleted_at = -1;
-	m->sender.username = db_get_text(row);
-	m->sender.name = db_get_text(row);
-	m->sender.nickname = db_get_text(row);
+	own_name = db_get_text(row);
+	if (own_name.p != NULL) {
+		m->sender.name = own_name;
+	} else {
+		m->sender = *whom;
+	}
 	c->last_state = (enum message_state)db_get_int(row);
-	c->founder = db_get_bool(row);
-	c->version = (uint32_t)db_get_int(row);
 }
 
 void
@@ -120,9 +123,11 @@ store_chat_item_read(const struct db_result *r, unsigned step, size_t i,
     struct chat_item *c)
 {
 	struct db_row row = db_row(r, step, i);
+	struct person whom = { .last_seen_at = -1 };
 
 	memset(c, 0, sizeof(*c));
 	db_skip(&row, 1); /* whose */
+	c->active_at = db_get_time(&row);
 	c->id = db_get_uuid(&row);
 	c->kind = (enum chat_kind)db_get_int(&row);
 	c->name = db_get_text(&row);
@@ -133,12 +138,44 @@ store_chat_item_read(const struct db_result *r, unsigned step, size_t i,
 	c->delivered_seq = db_get_int(&row);
 	c->read_seq = db_get_int(&row);
 	c->own_unread = db_get_int(&row);
-	c->other.id = db_get_uuid(&row);
-	c->other.username = db_get_text(&row);
-	c->other.name = db_get_text(&row);
-	c->other.avatar_url = db_get_text(&row);
-	c->other.nickname = db_get_text(&row);
-	read_last(&row, c);
+	c->founder = db_get_bool(&row);
+	c->version = (uint32_t)db_get_int(&row);
+	whom.id = db_get_uuid(&row);
+	whom.username = db_get_text(&row);
+	whom.name = db_get_text(&row);
+	whom.avatar_url = db_get_text(&row);
+	whom.nickname = db_get_text(&row);
+	read_last(&row, c, &whom);
+	if (c->kind == CHAT_PRIVATE) {
+		c->other = whom;
+		if (uuid_is_nil(&whom.id)) {
+			c->other.id = c->last.sender_id; /* account gone */
+		}
+	}
+}
+
+static int
+compare_items(const void *va, const void *vb)
+{
+	const struct chat_item *a = va;
+	const struct chat_item *b = vb;
+
+	if (a->active_at != b->active_at) {
+		return a->active_at > b->active_at ? -1 : 1;
+	}
+	return memcmp(b->id.b, a->id.b, sizeof(a->id.b));
+}
+
+void
+store_chat_items_sort(struct chat_item *items, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		/* Nearly always they come in this order: nothing promises it. */
+		if (compare_items(&items[i - 1], &items[i]) > 0) {
+			qsort(items, n, sizeof(*items), compare_items);
+			return;
+		}
+	}
 }
 
 /* ---- members, pages ------------------------------------------------------------------ */

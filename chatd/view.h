@@ -21,6 +21,9 @@ void view_init(const char *public_url);
 /* ---- view_user.c ----------------------------------------------------------------- */
 
 void view_text(struct json_out *j, const char *key, struct text t);
+/* What the viewer calls them. Whose account is gone has no name left: empty. */
+void view_display_name(struct json_out *j, const char *key,
+    const struct person *p);
 void view_avatar(struct json_out *j, struct text avatar_url);
 const char *view_status(bool online);
 /* The user of a session, to themselves. */

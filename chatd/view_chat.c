@@ -19,7 +19,11 @@ view_face(struct json_out *j, const struct chat_item *c)
 
 	json_key_uuid(j, "id", &c->id);
 	json_key_str(j, "type", kind_name(c->kind));
-	view_text(j, "name", group ? c->name : person_display(&c->other));
+	if (group) {
+		view_text(j, "name", c->name);
+	} else {
+		view_display_name(j, "name", &c->other);
+	}
 	view_avatar(j, group ? c->avatar_url : c->other.avatar_url);
 }
 

@@ -19,16 +19,6 @@ state_name(enum message_state state)
 	return names[state];
 }
 
-static void
-view_sender_name(struct json_out *j, const struct message *m)
-{
-	struct text name = person_display(&m->sender);
-
-	/* Whose account is gone has no name left. */
-	json_key_strn(j, "sender_name", name.p != NULL ? name.p : "",
-	    name.len);
-}
-
 /* An erased message holds its place alone (chatd/sql/admin.sql); what is shown is
  * for clients that do not look at deleted_at. */
 static struct text
@@ -62,7 +52,7 @@ put_message(struct json_out *j, const struct message *m,
 	json_key_time(j, "time", m->created_at);
 	view_avatar(j, m->sender.avatar_url);
 	json_key_str(j, "type", type_for(m, viewer));
-	view_sender_name(j, m);
+	view_display_name(j, "sender_name", &m->sender);
 	json_key_int(j, "seq", m->seq);
 }
 
@@ -113,7 +103,7 @@ view_last_message(struct json_out *j, const struct message *m,
 	    content.len, VIEW_LAST_CONTENT_MAX));
 	json_key_str(j, "state", state_name(state));
 	json_key_time(j, "time", m->created_at);
-	view_sender_name(j, m);
+	view_display_name(j, "sender_name", &m->sender);
 	json_key_str(j, "format", format_name(m->format));
 	view_text(j, "filename", m->filename);
 	json_obj_end(j);

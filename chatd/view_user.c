@@ -34,6 +34,14 @@ view_text(struct json_out *j, const char *key, struct text t)
 	}
 }
 
+void
+view_display_name(struct json_out *j, const char *key, const struct person *p)
+{
+	struct text name = person_display(p);
+
+	json_key_strn(j, key, name.p != NULL ? name.p : "", name.len);
+}
+
 /* Never null. */
 void
 view_avatar(struct json_out *j, struct text avatar_url)

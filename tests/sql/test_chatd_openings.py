@@ -102,3 +102,149 @@ def test_one_that_the_database_cannot_answer_fails_alone(bench):
         [a.user for a in accounts if a is not bad]
     again = bench.peer.ask(token_check(bad.token))
     assert (again.reason, again.user) == ("ok", bad.user)
+
+
+# ---- what an item tells, against the plain definition ---------------------------
+
+SEQ = 2  # the newest message's; marks below, at it
+
+
+def people_called(bench, me, count):
+    """Accounts; every second one is called something by `me`."""
+    with bench.stack.postgres.connect(bench.stack.database) as link:
+        users = link.execute(
+            "INSERT INTO users (id, username, name, email, password_hash) "
+            "SELECT u, 'p' || left(replace(u::text, '-', ''), 20), "
+            "'Person ' || i, u || '@x.org', '' "
+            "FROM (SELECT gen_random_uuid() AS u, i FROM "
+            "generate_series(1, %s) i) p RETURNING id, name",
+            [count]).fetchall()
+        called = {}
+        for i, (user, name) in enumerate(users):
+            called[user] = f"Nick {i}" if i % 2 else name
+            if i % 2:
+                link.execute("INSERT INTO contacts VALUES (%s, %s, %s)",
+                             [me.user, user, called[user]])
+    return called
+
+
+def own_name(me):
+    return me.user_info()[2]["user"]["name"]
+
+
+def stored_chat(link, kind, members, sender, announced=0, content="newest"):
+    """A chat of members {user: (delivered, read)}; returns its id."""
+    chat = uuid.uuid4()
+    link.execute(
+        "INSERT INTO chats (id, kind, name, private_key, last_seq, "
+        "last_message_at, announced_seq) VALUES (%s, %s, %s, %s, %s, "
+        "now() - random() * interval '1 day', %s)",
+        [chat, kind, "Group" if kind else None,
+         None if kind else ":".join(sorted(map(str, members))),
+         SEQ if sender else 0, announced])
+    for user, (delivered, read) in members.items():
+        link.execute("INSERT INTO members (chat_id, user_id, delivered_seq, "
+                     "read_seq) VALUES (%s, %s, %s, %s)",
+                     [chat, user, delivered, read])
+    for seq in range(1, SEQ + 1) if sender else ():
+        link.execute("INSERT INTO messages VALUES (%s, %s, gen_random_uuid(), "
+                     "%s, gen_random_uuid(), 0, %s, NULL, now())",
+                     [chat, seq, sender, content if seq == SEQ else "older"])
+    return str(chat)
+
+
+def state_of(members, sender, announced):
+    others = [marks for user, marks in members.items() if user != sender]
+    if all(read >= SEQ for _, read in others):
+        return "read"
+    if announced >= SEQ or all(got >= SEQ for got, _ in others):
+        return "delivered"
+    return "sent"
+
+
+MARKS = [(d, r) for d in range(SEQ + 1) for r in range(d + 1)]
+
+
+def test_private_items_tell_who_the_other_is_and_how_far_the_last_got(bench):
+    me = bench.session()
+    cases = [(mine, theirs, announced, by_me) for mine in MARKS
+             for theirs in MARKS for announced in (0, SEQ)
+             for by_me in (True, False, None)]
+    called, name = people_called(bench, me, len(cases)), own_name(me)
+    expected = {}
+    with bench.stack.postgres.connect(bench.stack.database) as link:
+        for other, (mine, theirs, announced, by_me) in zip(called, cases):
+            members = {me.user: mine, other: theirs}
+            if by_me is None:
+                expected[stored_chat(link, 0, members, None)] = (
+                    str(other), called[other], None)
+                continue
+            sender = me.user if by_me else other
+            chat = stored_chat(link, 0, members, sender, announced)
+            expected[chat] = (str(other), called[other], (
+                "outgoing" if by_me else "incoming",
+                name if by_me else called[other],
+                state_of(members, sender, announced)))
+        order = [str(row[0]) for row in link.execute(
+            "SELECT id FROM chats JOIN members ON chat_id = id "
+            "WHERE user_id = %s ORDER BY date_trunc('milliseconds', "
+            "coalesce(last_message_at, created_at)) DESC, id DESC",
+            [me.user])]
+    items = me.user_info()[2]["last_chats"]
+    assert [i["id"] for i in items] == order and len(items) == len(cases)
+    for i in items:
+        last = i["last_message"]
+        heard = (i["other_user_id"], i["name"], last and
+                 (last["type"], last["sender_name"], last["state"]))
+        assert heard == expected[i["id"]]
+
+
+def test_group_items_name_who_wrote_last(bench):
+    me = bench.session()
+    called, name = people_called(bench, me, 2), own_name(me)
+    expected = {}
+    with bench.stack.postgres.connect(bench.stack.database) as link:
+        for marks in MARKS:
+            for sender in (me.user, *called):
+                members = {me.user: (SEQ, SEQ), **dict.fromkeys(called, marks)}
+                expected[stored_chat(link, 1, members, sender)] = (
+                    name if sender == me.user
+                    else called[sender], state_of(members, sender, 0))
+    items = me.user_info()[2]["last_chats"]
+    assert len(items) == len(expected)
+    for i in items:
+        assert i["name"] == "Group" and i["other_user_id"] is None
+        assert (i["last_message"]["sender_name"],
+                i["last_message"]["state"]) == expected[i["id"]]
+
+
+def test_items_of_notes_and_of_whose_account_is_gone(bench):
+    me = bench.session()
+    gone, = people_called(bench, me, 1)
+    with bench.stack.postgres.connect(bench.stack.database) as link:
+        notes = stored_chat(link, 0, {me.user: (0, 0)}, me.user)
+        lost = stored_chat(link, 0, {me.user: (0, 0), gone: (SEQ, SEQ)}, gone)
+        link.execute("DELETE FROM users WHERE id = %s", [gone])
+    items = {i["id"]: i for i in me.user_info()[2]["last_chats"]}
+    assert items[notes]["other_user_id"] == str(me.user)
+    assert items[notes]["last_message"]["state"] == "read"
+    assert items[lost]["other_user_id"] == str(gone)
+    assert items[lost]["name"] == "" == \
+        items[lost]["last_message"]["sender_name"]
+
+
+def test_the_last_text_is_cut_by_characters(bench):
+    """200 of them, however many bytes each has."""
+    me = bench.session()
+    texts = ["x" * 200, "x" * 201, "é" * 100, "é" * 101, "é" * 200, "é" * 201,
+             "😀" * 50, "😀" * 51, "😀" * 200, "😀" * 201]
+    with bench.stack.postgres.connect(bench.stack.database) as link:
+        chats = {}
+        for text in texts:
+            other, = people_called(bench, me, 1)
+            chat = stored_chat(link, 0, {me.user: (0, 0), other: (0, 0)},
+                               other, content=text)
+            chats[chat] = text[:200]
+    heard = {i["id"]: i["last_message"]["content"]
+             for i in me.user_info()[2]["last_chats"]}
+    assert heard == chats
