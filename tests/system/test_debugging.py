@@ -189,7 +189,8 @@ async def test_a_chatd(new_stack):
              chatd.metric("parley_chatd_in_flight") == 3, "all in flight")
         output = look_at(
             chatd, "parley state", "parley requests", "parley units",
-            "parley queues", "print *svc.writer", "print svc.writer->rows[0]",
+            "parley queues", "print *svc.writer",
+            "print svc.writer->small.rows[0]",
             "print svc.db->links", "print *svc.db", "print settings",
             "parley where")
         link.execute("ROLLBACK")
@@ -198,7 +199,8 @@ async def test_a_chatd(new_stack):
             m["front_msg_id"] == f for m in s.messages(chat_id)), "an answer")
     await other.wait("contacts")
     check_handler(handler, ann, chat_id, fronts[0], sent)
-    check_chatd(output, ann, ben, chat_id, fronts[0])
+    check_chatd(output, ann, ben, chat_id, fronts[0],
+                chatd.metric("parley_db_links"))
 
 
 async def send(session, chat_id, front=None):
@@ -222,30 +224,30 @@ def check_handler(output, ann, chat_id, front, size):
         output["parley where"]
 
 
-def check_chatd(output, ann, ben, chat_id, front):
-    row = row_of(output, "parley requests", "writer's batch")
+def check_chatd(output, ann, ben, chat_id, front, links):
+    row = row_of(output, "parley requests", "writer's batch, small")
     assert "send_message" in row[1] and ann.account.id in row[5], row
-    row = row_of(output, "parley requests", "writer's queue")
+    row = row_of(output, "parley requests", "writer's queue, small")
     assert "send_message" in row[1] and ben.account.id in row[5], row
     assert chat_id in row[6]
     row = row_of(output, "parley units", "messages_insert")
     # It is the writer's, of many requests: of none alone.
     assert re.match(r"link \d", row[0]) and row[-1].strip() == "-", row
     assert row[-2].strip() == "on_done", row
-    assert output.number("parley queues", "sends") == 1
-    assert output.number("parley queues", "sends in the batch") == 1
+    assert output.number("parley queues", "sends, small") == 1
+    assert output.number("parley queues", "sends in the batch, small") == 1
     assert output.number("parley queues", "requests") == 3
     # This one is a request's own.
     row = row_of(output, "parley requests", "get_contacts")
     assert "database, link" in row[0] and ann.account.id in row[5], row
     unit = row_of(output, "parley units", "contacts", "on_contacts")
     assert unit[-1].strip() == row[4].strip() != "-", (unit, row)
-    assert output.number("parley queues", "database links up") == 4
+    assert output.number("parley queues", "database links up") == links
     row = row_of(output, "parley state", "callers")
     assert "to tell our end" in row[-1], row
     text = output["print *svc.writer"]
     assert "queue = list of 1" in text and "batch = list of 1" in text
-    text = output["print svc.writer->rows[0]"]
+    text = output["print svc.writer->small.rows[0]"]
     assert front in text and f"text of {len(TEXT)} bytes" in text, text
     assert "link 0 up" in output["print svc.db->links"]
     assert "url = (hidden)" in output["print *svc.db"]

@@ -7,8 +7,8 @@ import gdb
 
 from .lines import statements
 from .process import age, age_us, kind, left, service
-from .reading import (entries, function_name, is_null, kind_name, length,
-                      struct, trace_text, uuid_text, word)
+from .reading import (entries, fields_of, function_name, is_null, kind_name,
+                      length, struct, trace_text, uuid_text, word)
 
 
 def require():
@@ -53,9 +53,9 @@ def units():
     for i in range(int(db["link_count"])):
         for unit in entries(db["links"][i]["sent"], kind_of):
             yield unit_row(f"link {i}", unit)
-    for name in ("first", "others", "refused"):
+    for name in fields_of(db, "list"):
         for unit in entries(db[name], kind_of):
-            yield unit_row("waiting" if name != "refused" else name, unit)
+            yield unit_row(f"waiting, {name}", unit)
 
 
 def links():
@@ -90,9 +90,10 @@ def requests():
     """A row a request, by the place where it waits."""
     require()
     svc = service()
-    for head in ("queue", "batch"):
-        for r in waiting(svc["writer"][head], "send", "writer_send"):
-            yield request_row(f"writer's {head}", r)
+    for lane in fields_of(svc["writer"].dereference(), "send_lane"):
+        for head in ("queue", "batch"):
+            for r in waiting(svc["writer"][lane][head], "send", "writer_send"):
+                yield request_row(f"writer's {head}, {lane}", r)
     for name in ("token_checks", "user_infos"):
         for r in waiting(svc[name]["queue"], "waiting", "gather_add"):
             yield request_row(f"to gather in {name}", r)
@@ -121,8 +122,12 @@ def queues():
     svc = service()
     db = svc["db"].dereference()
     yield "requests", int(svc["dispatch"]["pending"]), "-"
-    yield "sends", int(svc["writer"]["queued"]), "-"
-    yield "sends in the batch", int(svc["writer"]["batch_len"]), "-"
+    for lane in fields_of(svc["writer"].dereference(), "send_lane"):
+        writer = svc["writer"][lane]
+        yield f"sends, {lane}", int(writer["queued"]), "-"
+        low, high = writer["rows"].type.range()
+        yield f"sends in the batch, {lane}", int(writer["batch_len"]), \
+            high - low + 1
     for name in ("token_checks", "user_infos"):
         gather = svc[name].dereference()
         yield name, length(gather["queue"]), "-"

@@ -7,7 +7,7 @@ import gdb
 
 from .lines import conn_call, conn_call_name, session_chat
 from .process import age, age_us, gateway, kind
-from .reading import (entries, length, map_items, struct,
+from .reading import (entries, fields_of, length, map_items, struct,
                       trace_text, uuid_text, word)
 
 
@@ -102,6 +102,9 @@ def queues():
     yield "of these live", int(book["live"]), "-"
     yield "opening now", int(book["admitted"]), int(settings["openings_max"])
     yield "waiting to open", int(book["waiting_len"]), "-"
+    for name in fields_of(book["flush"], "list"):
+        yield f"connections to write to, {name}", \
+            length(book["flush"][name]), "-"
     yield "bytes to clients, all", sums["out"], "-"
     yield "bytes to clients, most of one", sums["most"], \
         int(settings["outbox_max"])

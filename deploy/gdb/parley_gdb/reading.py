@@ -73,6 +73,12 @@ def has_field(value, name):
     return any(f.name == name for f in value.type.strip_typedefs().fields())
 
 
+def fields_of(value, tag):
+    """The names of the fields that are a "struct TAG" each."""
+    return [f.name for f in value.type.strip_typedefs().fields()
+            if f.type.strip_typedefs().tag == tag]
+
+
 def c_string(pointer, length=-1):
     if is_null(pointer):
         return ""
