@@ -180,9 +180,12 @@ def test_other_addresses_are_refused(address):
 
 
 def test_plain_links_to_stores_elsewhere_are_refused():
-    for kind in ("gateway", "chatd", "presenced"):
-        error = refusal(kind, {"PARLEY_REDIS_URL":
-                               "redis://:hunter2@redis.example.org"})
+    # Sentinels here tell of servers elsewhere.
+    for kind, url in (("gateway", "redis://:hunter2@redis.example.org"),
+                      ("chatd", "redis://:hunter2@redis.example.org"),
+                      ("presenced", "redis://:hunter2@redis.example.org"),
+                      ("gateway", "sentinel://:hunter2@127.0.0.1/master")):
+        error = refusal(kind, {"PARLEY_REDIS_URL": url})
         assert "redis_url" in error and "rediss://" in error
         assert "hunter2" not in error
     for url in ("postgresql://u:hunter2@db.example.org/x",
