@@ -6,17 +6,22 @@ SPDX-License-Identifier: MIT
 import asyncio
 
 from .chatter import Chatter
-from .client import DEADLINE, private_chat
+from .client import DEADLINE, private_chat, register
 from .scene import person
 
 
-async def company(stack, count=4):
-    """People on all gateways, each with a private chat and all in a group."""
+async def company(stack, count=4, crowd=0):
+    """People on all gateways, each with a private chat and all in a group, in
+    which there are `crowd` more who are away."""
+    away = [register(stack.gateways[0]).username for _ in range(crowd)]
+    away = [i for i, in stack.sql(
+        "SELECT id::text FROM users WHERE username = ANY (%s)", away)]
     sessions = [await person(stack, i % len(stack.gateways))
                 for i in range(count)]
     group = (await sessions[0].ask(
         "create_group", name="All of us",
-        member_ids=[s.account.id for s in sessions[1:]]))["chat_item"]["id"]
+        member_ids=[s.account.id for s in sessions[1:]] + away
+    ))["chat_item"]["id"]
     chats = {s: [group] for s in sessions}
     for one, other in zip(sessions[::2], sessions[1::2]):
         chat = await private_chat(one, other)

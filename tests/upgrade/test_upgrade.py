@@ -29,6 +29,8 @@ SCHEMA = 5
 NEWEST = len(list((ROOT / "chatd" / "sql" / "migrations").glob("*.sql")))
 
 NEW = {kind: program(kind) for kind in releases.KINDS}
+# A group large enough for its messages to be told in another way than small ones.
+CROWD = 70
 KINDS = {"c": "chatd", "p": "presenced", "g": "gateway"}
 
 
@@ -137,7 +139,7 @@ def to_come():
 async def test_the_next_release_is_rolled_in_and_taken_back(new_stack, to_come):
     """All kinds of process go back: the schema serves the release before."""
     stack = new_stack(gateways=2, chatds=2, presenceds=2)
-    chatters = await company(stack)
+    chatters = await company(stack, crowd=CROWD)
 
     async def there_and_back():
         await progress(chatters)
@@ -172,7 +174,7 @@ def test_an_index_that_was_left_half_built_is_built_anew(new_stack, to_come):
 @pytest.mark.parametrize("order", ["cpg", "gpc", "pgc"])
 async def test_an_upgrade_costs_nobody_an_error(old_stack, old, order):
     stack = old_stack
-    chatters = await company(stack)
+    chatters = await company(stack, crowd=CROWD)
 
     async def upgrade():
         await progress(chatters)
