@@ -44,8 +44,8 @@ size_t store_chat_item_viewer(const struct db_result *r, unsigned step,
     size_t row);
 void store_chat_item_read(const struct db_result *r, unsigned step, size_t row,
     struct chat_item *item_r);
-/* The rows of a list come in any order: the newest activity first, then the newer
- * chat. */
+/* The rows of a list come in any order. Sorted: the newest activity first, of
+ * equal ones the newer chat. */
 void store_chat_items_sort(struct chat_item *items, size_t n);
 
 void store_members_step(struct db_unit *u, const struct uuid *viewer,

@@ -104,7 +104,7 @@ def test_one_that_the_database_cannot_answer_fails_alone(bench):
     assert (again.reason, again.user) == ("ok", bad.user)
 
 
-# ---- what an item tells, against the plain definition ---------------------------
+# ---- what an item tells, against the plain definition ------------------------
 
 SEQ = 2  # the newest message's; marks below, at it
 
