@@ -16,7 +16,7 @@ from support import releases
 from support.chatter import chat_through
 from support.client import DEADLINE, login
 from support.doc_commands import run_block
-from support.process import clean_environment
+from support.process import clean_environment, poll
 from support.rolling import company, nobody_saw_an_error, progress, restart
 from support.scene import delivered, pair
 from support.stack import BUILD, ROOT, program
@@ -116,6 +116,14 @@ async def replace(stack, chatters, kind, programs):
     await progress(chatters)
 
 
+async def told_once(stack, yes):
+    """Until the chatds have seen that all gateways know, or that some does not
+    know, of messages told once to all gateways."""
+    await asyncio.get_running_loop().run_in_executor(None, poll, lambda: all(
+        chatd.metric("parley_chatd_message_spreads") == yes
+        for chatd in stack.chatds), f"message_spreads {yes}")
+
+
 # What a release to come may bring: new columns and tables that older programs
 # know nothing of, and an index that is built while they write.
 TO_COME = {
@@ -184,10 +192,14 @@ async def test_an_upgrade_costs_nobody_an_error(old_stack, old, order):
         await progress(chatters, 10)
         for letter in order:
             await replace(stack, chatters, KINDS[letter], NEW)
+        await told_once(stack, 1)
+        await progress(chatters, 10)
         # Back again, as far as the schema lets the old programs.
         for letter in reversed(order):
             if KINDS[letter] != "chatd":
                 await replace(stack, chatters, KINDS[letter], old)
+        await told_once(stack, 0)
+        await progress(chatters, 10)
     await chat_through(chatters, upgrade())
     nobody_saw_an_error(chatters)
     assert any(1012 in c.closes for c in chatters)
