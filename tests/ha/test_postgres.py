@@ -88,3 +88,7 @@ def test_two_failovers_of_postgresql_lose_nothing(judged):
         await parted_and_fenced(trial)
     trial = judged(script)
     assert trial.acked(0) > 300
+    for chatd in trial.stack.chatds:
+        # What libuv says of any socket that broke names no cause.
+        assert "bad file descriptor" not in chatd.log_text(), chatd.name
+        assert "Connection timed out" in chatd.log_text(), chatd.name
