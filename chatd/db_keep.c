@@ -7,6 +7,7 @@
  */
 #include <sodium.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "chatd/db_int.h"
 #include "chatd/db_tls.h"
@@ -72,6 +73,23 @@ db_link_is_up(struct db *db, struct db_link *l)
 	db_pump(db);
 }
 
+/* The servers of database_url are tried in their order, so a link that leads to
+ * another one than before tells that the former primary is gone; the links to it
+ * may not have noticed. */
+static void
+leave_former(struct db *db, const struct db_link *fresh)
+{
+	for (unsigned i = 0; i < db->link_count; i++) {
+		struct db_link *l = &db->links[i];
+
+		if (l->state == LINK_UP &&
+		    (strcmp(PQhost(l->conn), PQhost(fresh->conn)) != 0 ||
+		    strcmp(PQport(l->conn), PQport(fresh->conn)) != 0)) {
+			link_fail(l, "another server is the primary now");
+		}
+	}
+}
+
 static void connect_next(struct db *db, uint64_t now);
 
 static void
@@ -92,6 +110,7 @@ job_done(uv_work_t *work, int status)
 			    uv_strerror(status) : job->error);
 		} else if (link_adopt(l, job->conn)) {
 			db_link_is_up(db, l);
+			leave_former(db, l);
 			connect_next(db, clock_mono_ms());
 		}
 	}

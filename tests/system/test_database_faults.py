@@ -42,6 +42,10 @@ def links(stack):
     return stack.chatds[0].metric("parley_db_links")
 
 
+def all_links(stack):
+    return links(stack) == stack.chatds[0].metric("parley_db_links_wanted")
+
+
 async def background(function, *arguments):
     return await asyncio.to_thread(function, *arguments)
 
@@ -152,7 +156,7 @@ async def lost_commit(stack, act, committed, happened):
     stands, or before its Sync got through. Returns act's answer."""
     relay = stack.relay("chatd-1", "postgres")
     # All of them: one that is being set up says Sync as well.
-    await background(poll, lambda: links(stack) == 4, "every link")
+    await background(poll, lambda: all_links(stack), "every link")
     if happened:
         relay.hold("down")
         task = asyncio.ensure_future(act())
@@ -249,10 +253,10 @@ async def hold_setup(stack):
 async def test_a_server_that_freezes_while_a_link_is_set_up(new_stack):
     stack = new_stack(relays=["chatd-postgres"])
     chatd = stack.chatds[0]
-    await background(poll, lambda: links(stack) == 4, "every link")
+    await background(poll, lambda: all_links(stack), "every link")
     await hold_setup(stack)
     await background(chatd.wait_log, "has not made it ready")
-    await background(poll, lambda: links(stack) == 4, "every link")
+    await background(poll, lambda: all_links(stack), "every link")
     await hold_setup(stack)
     assert await background(chatd.terminate) == 0
     assert "drain_timeout" not in chatd.log_text()
