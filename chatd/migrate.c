@@ -47,6 +47,9 @@ enum applied {
 	BROKEN,  /* reported */
 };
 
+/* The status of a process that is told to end meanwhile; for a signal handler. */
+static volatile sig_atomic_t stop_status;
+
 static const char grants[] =
     "DO $do$ BEGIN"
     " IF EXISTS (SELECT FROM pg_roles WHERE rolname = '" RUNTIME_ROLE "'"
@@ -294,7 +297,7 @@ static void
 on_stop(int number)
 {
 	(void)number;
-	_exit(0);
+	_exit(stop_status);
 }
 
 /* The order of starting does not matter: a server that is away is waited for,
@@ -345,8 +348,9 @@ open_for(const char *url)
 
 /* What `use` does with a connection to a database that serves this program. */
 static bool
-on_database(const char *url, bool (*use)(PGconn *, int version))
+on_database(const char *url, int stopped, bool (*use)(PGconn *, int version))
 {
+	stop_status = stopped;
 	void (*before_term)(int) = signal(SIGTERM, on_stop);
 	void (*before_int)(int) = signal(SIGINT, on_stop);
 	PGconn *conn = open_for(url);
@@ -380,13 +384,13 @@ check(PGconn *conn UNUSED, int version)
 }
 
 bool
-migrate_run(const char *url)
+migrate_run(const char *url, int stopped)
 {
-	return on_database(url, bring);
+	return on_database(url, stopped, bring);
 }
 
 bool
 migrate_check(const char *url)
 {
-	return on_database(url, check);
+	return on_database(url, 0, check);
 }

@@ -122,7 +122,8 @@ service_preflight(void)
 	    settings.database_url;
 
 	if (settings.migrate_only || settings.migrate) {
-		if (!migrate_run(url)) {
+		if (!migrate_run(url,
+		    settings.migrate_only ? MIGRATE_STOPPED : 0)) {
 			return 1;
 		}
 		return settings.migrate_only ? 0 : -1;

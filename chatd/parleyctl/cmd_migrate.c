@@ -123,7 +123,7 @@ cmd_migrate_run(const struct ctl_args *args UNUSED)
 		return CTL_UNCONFIRMED;
 	}
 	log_set_level(LOG_INFO);
-	if (!migrate_run(url)) {
+	if (!migrate_run(url, MIGRATE_STOPPED)) {
 		return CTL_FAILED;
 	}
 	printf("the schema serves this release, %d\n", migrate_newest());

@@ -660,6 +660,7 @@ def test_a_database_that_hangs(new_bench):
     bench = new_bench()
     a, b, chat = bench.pair()
     message(a.say(chat, "before"))
+    wanted = bench.stack.chatds[0].metric("parley_db_links_wanted")
 
     def idle():
         # One that is stopped in the middle of something may hold what all
@@ -668,8 +669,8 @@ def test_a_database_that_hangs(new_bench):
             "SELECT pid FROM pg_stat_activity "
             "WHERE datname = current_database() "
             "AND application_name = 'parley-chatd' AND state = 'idle'")
-        return [pid for pid, in rows] if len(rows) == 4 else None
-    pids = poll(idle, "four idle links")
+        return [pid for pid, in rows] if len(rows) == wanted else None
+    pids = poll(idle, "every link, idle")
     front = str(uuid.uuid4())
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
