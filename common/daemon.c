@@ -559,6 +559,9 @@ daemon_main(int argc, char **argv, const struct daemon_spec *spec)
 	memset(&d, 0, sizeof(d));
 	d.spec = spec;
 	signal(SIGPIPE, SIG_IGN);
+	/* A shell ignores SIGINT for what it starts in the background. */
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
 	if (getpid() == 1) {
 		be_first_process();
 	}

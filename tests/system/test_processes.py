@@ -278,6 +278,23 @@ def test_a_stop_signal_at_any_moment_of_the_start_ends_it(how, new_stack):
             assert status == 0 or status == -how and line != "need_met"
 
 
+@pytest.mark.plain
+def test_a_stop_signal_that_was_ignored_before_the_start_ends_it(tmp_path):
+    """As of whatever a shell starts in the background."""
+    for _ in range(20):
+        with subprocess.Popen(
+                ["sh", "-c", "trap '' INT; exec \"$@\"", "sh",
+                 program("presenced"), "--admin-listen=",
+                 "--listen=ipc://p.sock", "--redis-url=redis://127.0.0.1:1"],
+                cwd=tmp_path, stderr=subprocess.PIPE) as child:
+            try:
+                assert b" starting " in child.stderr.readline()
+                child.send_signal(signal.SIGINT)
+                assert child.wait(10) in (0, -signal.SIGINT)
+            finally:
+                child.kill()
+
+
 def test_sighup_reopens_the_log(new_stack, tmp_path):
     log = tmp_path / "presenced.log"
     stack = new_stack(settings={"presenced": {"log_file": log}})
