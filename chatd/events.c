@@ -309,6 +309,12 @@ events_backlog(const struct events *e)
 }
 
 bool
+events_behind(const struct events *e)
+{
+	return bus_behind(e->bus);
+}
+
+bool
 events_settled(const struct events *e)
 {
 	return bus_backlog(e->bus) == 0 || !bus_up(e->bus);

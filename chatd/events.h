@@ -34,6 +34,8 @@ MUST_CHECK struct events *events_new(uv_loop_t *loop, const char *redis_url);
 void events_free(struct events **e);
 /* Publishes Redis has not answered yet. */
 size_t events_backlog(const struct events *e);
+/* Redis is alive, but cannot keep up: what makes further events should wait. */
+bool events_behind(const struct events *e);
 /* Nothing is to be waited for: all is answered, or Redis is away and the next
  * start makes up for what is lost. */
 bool events_settled(const struct events *e);

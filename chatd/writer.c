@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chatd/events.h"
 #include "chatd/fanout.h"
 #include "chatd/large.h"
 #include "chatd/request.h"
@@ -67,6 +68,7 @@ struct writer {
 	struct metric *m_store;
 	struct metric *m_split;
 	struct metric *m_races;
+	struct metric *m_held;
 };
 
 static struct send *
@@ -328,6 +330,12 @@ on_turn(void *arg)
 	if (w->big.batch_len == 0) {
 		large_forget_full(&w->large);
 	}
+	/* Stored faster than told, messages would pile up on their way and in
+	 * the end have to be caught up. Redis' answers bring the next turn. */
+	if (events_behind(w->svc->events)) {
+		metric_inc(w->m_held);
+		return;
+	}
 	/* The small lane first: it may find sends that have become the other's. */
 	next_batch(&w->small);
 	next_batch(&w->big);
@@ -393,6 +401,9 @@ writer_new(struct service *svc)
 	    "Batches that were stored row by row for one bad row.");
 	w->m_races = metric_counter("parley_writer_races_total", NULL,
 	    "Batches repeated because another chatd stored the same send.");
+	w->m_held = metric_counter("parley_writer_held_total", NULL,
+	    "Turns in which batches waited for Redis to take what the ones "
+	    "before them led to.");
 	metric_gauge_fn("parley_writer_queued", NULL,
 	    "Sends waiting for the batch before them.", gauge_queued, w);
 	metric_gauge_fn("parley_writer_large_chats", NULL,

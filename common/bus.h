@@ -68,6 +68,9 @@ void bus_publish(struct bus *b, const char *topic, const void *data, size_t len,
     bus_done_fn *done, void *arg);
 /* Publishes not yet answered by Redis. */
 size_t bus_backlog(const struct bus *b);
+/* Redis answers, but more waits for it (an eighth of backlog_max) than should be
+ * added to. Never when it is away or silent: then nobody is to wait for it. */
+bool bus_behind(const struct bus *b);
 
 /* `confirmed` (may be NULL) comes once Redis has confirmed, ok true; when the
  * link is down it comes at once with ok false, the subscription stays wanted.

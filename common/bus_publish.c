@@ -16,6 +16,9 @@
 #include "common/metrics.h"
 
 #define COMMANDS_MAX 100000
+/* See bus_behind. */
+#define BEHIND_PART 8
+#define BEHIND_SILENT_MS 500
 /* The same refusal is logged once in so long. */
 #define REFUSAL_LOG_MS 10000
 
@@ -203,6 +206,13 @@ size_t
 bus_backlog(const struct bus *b)
 {
 	return b->backlog_len;
+}
+
+bool
+bus_behind(const struct bus *b)
+{
+	return bus_up(b) && b->backlog > b->conf.backlog_max / BEHIND_PART &&
+	    bus_link_silent_ms(b->commands) < BEHIND_SILENT_MS;
 }
 
 /* ---- commands ----------------------------------------------------------- */

@@ -60,6 +60,12 @@ struct rpc_client_conf {
 struct rpc_request {
 	enum msg_kind kind;
 	struct uuid route;     /* rendezvous key */
+	/* Of a group with the call made just before, of the same kind and route,
+	 * ENVELOPE_FRAMES_MAX at most: they reach the callee's handler one after
+	 * the other, whatever is repeated. What of a group the callee says it has
+	 * not executed is given up, so that none is executed before an earlier
+	 * one. */
+	bool follows;
 	int64_t timeout_ms;    /* 0: the client's */
 	uint64_t trace;
 	uint64_t seq;

@@ -68,6 +68,33 @@ add_call(struct buf *b, const struct peer *p, const struct call *call)
 	envelope_add(b, &f);
 }
 
+/* How many calls the first of the queue goes with, itself included. */
+static unsigned
+group_len(const struct list *queue)
+{
+	const struct list *link = queue->next;
+	unsigned n = 1;
+
+	while ((link = link->next) != queue &&
+	    LIST_ENTRY(link, struct call, link)->req.follows) {
+		n++;
+	}
+	return n;
+}
+
+/* Whether the first of the queue fits into a batch of `count` calls. */
+static bool
+fits(const struct list *queue, const struct buf *b, unsigned count,
+    unsigned max)
+{
+	const struct call *call = LIST_ENTRY(queue->next, struct call, link);
+
+	if (count == 0 || (call->req.follows && count < max)) {
+		return true;
+	}
+	return b->len < RPC_BATCH_BYTES && count + group_len(queue) <= max;
+}
+
 static void
 send_batch(struct rpc_client *c, struct peer *p, enum lane lane, struct buf *b)
 {
@@ -75,16 +102,22 @@ send_batch(struct rpc_client *c, struct peer *p, enum lane lane, struct buf *b)
 	struct slot *s = LIST_ENTRY(idle, struct slot, idle);
 	int64_t timeout = c->conf.attempt_ms;
 	unsigned max = batch_max(p, lane);
+	struct call *before = NULL;
 
 	envelope_begin(b);
 	s->count = 0;
-	while (s->count < max && b->len < RPC_BATCH_BYTES &&
-	    !list_empty(&p->queue[lane])) {
+	while (!list_empty(&p->queue[lane]) &&
+	    fits(&p->queue[lane], b, s->count, max)) {
 		struct list *link = list_pop_front(&p->queue[lane]);
 		struct call *call = LIST_ENTRY(link, struct call, link);
 
 		call->place = CALL_SENT;
 		call->slot = s;
+		call->grouped = call->req.follows && before != NULL;
+		if (call->grouped) {
+			before->grouped = true;
+		}
+		before = call;
 		s->ids[s->count++] = call->id;
 		add_call(b, p, call);
 		if (lane == LANE_SLOW) {
@@ -121,6 +154,9 @@ batches_send(struct rpc_client *c)
 static bool
 try_elsewhere(const struct call *call, enum err status)
 {
+	if (call->grouped && status != ERR_DRAINING) {
+		return false;
+	}
 	switch (status) {
 	case ERR_DRAINING:
 	case ERR_EXPIRED:

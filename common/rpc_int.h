@@ -42,6 +42,7 @@ struct call {
 	uint64_t retry_ms;       /* parked: not before */
 	uint64_t started_us;
 	struct slot *slot;       /* borrowed; while CALL_SENT */
+	bool grouped;            /* sent along with another of its group */
 	uint64_t tried[RPC_TRIED_MAX];
 	unsigned tried_len;
 	rpc_reply_fn *fn;

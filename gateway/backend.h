@@ -3,8 +3,9 @@
  *
  *   conn.in -> request_parse -> rpc_call(chatd) -> answer -> conn_send -> next
  *
- * One request of a connection is in flight at a time: requests of one
- * connection are handled and answered in the order they were sent. Main thread.
+ * One request of a connection is in flight at a time, or one group of sends to
+ * one chat: requests of one connection are handled and answered in the order they
+ * were sent. Main thread.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,7 +17,7 @@ struct conn;
 /* Takes up what waits, as far as it may; resumes reading. Safe to call at any
  * time on a live connection. */
 void backend_pump(struct conn *c);
-/* The answer of the call in flight will not come. */
+/* No answer of a call in flight will come. */
 void backend_cancel(struct conn *c);
 
 #endif

@@ -16,6 +16,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/rpc.h"
+#include "gateway/backend.h"
 #include "gateway/conn.h"
 #include "gateway/deliver.h"
 #include "gateway/random.h"
@@ -158,6 +159,7 @@ catchup_want_chat(struct conn *c, struct session_chat *chat,
 	if (chat->want == WANT_NOTHING) {
 		metric_inc(stats.holes);
 		chat->want = WANT_HOLES;
+		chat_note_hole(chat);
 	}
 	if (delay_ms == 0) {
 		chat->want = WANT_SURELY;
@@ -185,7 +187,7 @@ catchup_want_unknown(struct conn *c, const struct uuid *chat,
 	} else {
 		w->all = true; /* tells of all chats gained */
 	}
-	if (c->call.id != 0 && delay_ms < UNKNOWN_PATIENCE_MS) {
+	if (conn_asks(c) && delay_ms < UNKNOWN_PATIENCE_MS) {
 		delay_ms = UNKNOWN_PATIENCE_MS;
 	}
 	wish(c, delay_ms);
@@ -293,6 +295,7 @@ settle(struct conn *c)
 		chat_told_version(chat, chat->asked_version);
 		if (chat->want == WANT_NOTHING && chat_has_hole(chat)) {
 			chat->want = WANT_HOLES;
+			chat_note_hole(chat);
 		}
 	}
 	if (c->catchup.asking_all) {
@@ -370,6 +373,8 @@ on_answer(void *arg, enum err status, const struct frame *reply)
 		settle(c);
 	}
 	deliver_held(c);
+	/* Sends may have waited for what has come. */
+	backend_pump(c);
 	if (wants_anything(c)) {
 		enlist(c, more ? 0 : HOLE_PATIENCE_MS);
 	}
@@ -417,10 +422,32 @@ sort_unknown(struct conn *c)
 	}
 }
 
-/* The list of chats, without its count. A wish whose holes have closed
- * meanwhile has fulfilled itself. Returns the count. */
+/* Whether to ask for the chat now. A wish whose hole has closed meanwhile has
+ * fulfilled itself; where a newer one has opened since, as in a busy chat an
+ * answer now and then overtakes the other's message, that one has patience of
+ * its own. */
+static bool
+is_due(struct session_chat *chat, bool *later_r)
+{
+	if (chat->want != WANT_HOLES) {
+		return chat->want == WANT_SURELY;
+	}
+	if (!chat_has_hole(chat)) {
+		chat->want = WANT_NOTHING;
+		return false;
+	}
+	if (chat_hole_lasts(chat)) {
+		return true;
+	}
+	chat_note_hole(chat);
+	*later_r = true;
+	return false;
+}
+
+/* The list of chats, without its count, which is returned. *later_r: some have
+ * holes that are to be looked at again. */
 static uint32_t
-put_chats(struct conn *c, struct buf *b)
+put_chats(struct conn *c, struct buf *b, bool *later_r)
 {
 	struct conn_catchup *w = &c->catchup;
 	struct session_chat *chat;
@@ -431,10 +458,9 @@ put_chats(struct conn *c, struct buf *b)
 		chats_wake(&c->chats);
 	}
 	while ((chat = chats_next(&c->chats, &cursor)) != NULL) {
-		if (chat->want == WANT_HOLES && !chat_has_hole(chat)) {
-			chat->want = WANT_NOTHING;
-		}
-		if (w->asking_all || chat->want != WANT_NOTHING) {
+		bool due = is_due(chat, later_r);
+
+		if (w->asking_all || due) {
 			put_known(b, chat);
 			count++;
 		}
@@ -461,6 +487,7 @@ ask(struct conn *c)
 	struct rpc_request req = { .kind = CALL_catch_up };
 	struct buf body = BUF_INIT;
 	struct catch_up_head head;
+	bool later = false;
 	uint32_t count;
 	size_t at;
 
@@ -474,7 +501,7 @@ ask(struct conn *c)
 	put_catch_up_head(&body, &head);
 	at = body.len;
 	buf_put_u32(&body, 0);
-	count = put_chats(c, &body);
+	count = put_chats(c, &body, &later);
 	buf_set_u32(&body, at, count);
 	if (count > 0 || w->asking_all) {
 		req.route = c->user;
@@ -487,6 +514,8 @@ ask(struct conn *c)
 		metric_inc(stats.catch_ups);
 		c->gw->catchup->calls++;
 		w->call = rpc_call(c->gw->chatd, &req, on_answer, c);
+	} else if (later) {
+		enlist(c, HOLE_PATIENCE_MS);
 	}
 	buf_fini(&body);
 }

@@ -219,11 +219,37 @@ chat_awaits_heard(const struct session_chat *chat)
 	return chat->heard > chat->track.frontier;
 }
 
+static bool
+lacks_message(const struct session_chat *chat)
+{
+	return seqtrack_has_hole(&chat->track) || chat_awaits_heard(chat);
+}
+
+static bool
+lacks_change(const struct session_chat *chat)
+{
+	return chat->version < chat->version_heard;
+}
+
 bool
 chat_has_hole(const struct session_chat *chat)
 {
-	return seqtrack_has_hole(&chat->track) || chat_awaits_heard(chat) ||
-	    chat->version < chat->version_heard;
+	return lacks_message(chat) || lacks_change(chat);
+}
+
+void
+chat_note_hole(struct session_chat *chat)
+{
+	chat->hole_after = chat->track.frontier;
+	chat->hole_version = chat->version;
+}
+
+bool
+chat_hole_lasts(const struct session_chat *chat)
+{
+	return (lacks_message(chat) &&
+	    chat->hole_after == chat->track.frontier) ||
+	    (lacks_change(chat) && chat->hole_version == chat->version);
 }
 
 void

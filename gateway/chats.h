@@ -40,6 +40,8 @@ struct session_chat {
 	uint32_t version_heard; /* the highest one heard of */
 	/* For catchup.c. */
 	enum chat_want want;
+	uint64_t hole_after;      /* what was told when its hole was noted: the */
+	uint32_t hole_version;    /* track's frontier, and the version */
 	bool in_flight;  /* is being asked of chatd */
 	uint64_t asked;  /* the highest known of when it was asked */
 	uint32_t asked_version; /* version_heard when it was asked */
@@ -93,6 +95,10 @@ void chat_told_version(struct session_chat *chat, uint32_t version);
 bool chat_awaits_heard(const struct session_chat *chat);
 /* Whether a message or a change is missing. */
 bool chat_has_hole(const struct session_chat *chat);
+/* There is a hole now. */
+void chat_note_hole(struct session_chat *chat);
+/* Whether the hole that was noted is still there, and not a newer one. */
+bool chat_hole_lasts(const struct session_chat *chat);
 void chats_del(struct chats *c, const struct uuid *id);
 /* Walks those that are awake: start with *cursor 0; NULL at the end. */
 struct session_chat *chats_next(const struct chats *c, size_t *cursor);

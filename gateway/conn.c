@@ -80,6 +80,13 @@ conn_is_open(const struct conn *c)
 	return c->state < CONN_CLOSING;
 }
 
+bool
+conn_asks(const struct conn *c)
+{
+	return !list_empty(&c->calls) && LIST_ENTRY(c->calls.next,
+	    struct conn_call, link)->id != 0;
+}
+
 /* ---- life --------------------------------------------------------------- */
 
 struct conn *
@@ -102,6 +109,7 @@ conn_new(struct gateway *gw, struct lws *wsi)
 	list_init(&c->waiting);
 	list_init(&c->held);
 	list_init(&c->flush);
+	list_init(&c->calls);
 	outbox_init(&c->out, &conn_io, c, (size_t)settings.outbox_max);
 	inbound_init(&c->in, (size_t)settings.message_max,
 	    (size_t)settings.frames_queued_max);
@@ -248,13 +256,14 @@ conn_send(struct conn *c, struct out_frame *f, const struct out_note *note,
 void
 conn_send_json(struct conn *c, const void *json, size_t len)
 {
+	const struct out_note note = { .kind = NOTE_ANSWER };
 	struct out_frame *f;
 
 	if (!conn_is_open(c)) {
 		return;
 	}
 	f = out_frame_new(json, len);
-	conn_send(c, f, NULL, FLUSH_SOON);
+	conn_send(c, f, &note, FLUSH_SOON);
 	out_frame_unref(&f);
 }
 
@@ -349,9 +358,8 @@ conn_receive(struct conn *c, const void *data, size_t len, size_t more,
 		return;
 	}
 	metric_inc(stats.frames_in);
-	if (c->state == CONN_LIVE) {
-		backend_pump(c);
-	}
+	/* As the turn ends: what came together goes on together. */
+	conns_flush_later(c->gw->conns, c, FLUSH_SOON);
 	if (conn_is_open(c) && !c->read_paused && inbound_full(&c->in)) {
 		c->read_paused = true;
 		metric_inc(stats.reads_paused);

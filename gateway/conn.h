@@ -47,9 +47,14 @@ enum conn_state {
 	CONN_CLOSED,      /* the library has let go of it */
 };
 
-/* The request that chatd is working on, or whose next part waits for room in
- * the outbox (then `id` is 0 and `more` is not). */
+struct kept_answer;
+
+/* A request that chatd is working on, or whose next part waits for room in the
+ * outbox (then `id` is 0 and `more` is not), or whose answer waits for those
+ * before it (then it is `kept`). */
 struct conn_call {
+	struct list link;               /* conn.calls, in their order */
+	struct conn *conn;              /* borrowed */
 	uint64_t id;                    /* of the rpc call; 0: none */
 	const struct contract_row *row; /* borrowed, constant */
 	struct uuid chat;
@@ -60,6 +65,8 @@ struct conn_call {
 	/* Rows with ROW_FRAMES: the answer comes in parts. */
 	struct inbound_frame *frame;    /* owned; asked again for each */
 	uint64_t more;                  /* the next part; 0: none */
+	struct kept_answer *kept;       /* owned; NULL: none yet */
+	bool refused;                   /* by us; chatd was not asked */
 };
 
 /* What the session has to ask chatd for. See catchup.c. */
@@ -112,7 +119,8 @@ struct conn {
 	struct outbox out;
 	struct list flush;       /* in conns.flush; unlinked: nothing new */
 	struct inbound in;
-	struct conn_call call;
+	struct list calls;       /* struct conn_call: one, or a group of sends;
+	                          * the first is unanswered */
 	struct chats chats;
 	struct conn_catchup catchup;
 	struct buf snapshot;     /* delivered marks to report once user_info
@@ -178,6 +186,8 @@ void conn_gone(struct conn **c);
 void conn_set_state(struct conn *c, enum conn_state state);
 /* Whether it may still be written to by us (not closing). */
 bool conn_is_open(const struct conn *c);
+/* Whether chatd works on a request of its. */
+bool conn_asks(const struct conn *c);
 
 /* Queues a frame, to be written as the turn ends, or in turn with others who get
  * it as well (flush.h); `note` may be NULL. A reader that is too slow is

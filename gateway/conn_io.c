@@ -113,6 +113,7 @@ io_sent(void *arg, const struct out_note *note)
 
 	switch (note->kind) {
 	case NOTE_NONE:
+	case NOTE_ANSWER:
 		break;
 	case NOTE_CHAT:
 		receipts_note(c->gw->receipts, &c->user, &note->chat,

@@ -296,7 +296,7 @@ deliver_lost(struct conn *c, struct delivery *d)
 static bool
 must_hold(const struct conn *c)
 {
-	return c->call.id != 0 || c->catchup.call != 0;
+	return conn_asks(c) || c->catchup.call != 0;
 }
 
 /* Whether a message that the receipt may cover is still to come: one chatd's
@@ -316,7 +316,7 @@ must_await(struct conn *c, const struct event *e)
 static void
 await_message(struct conn *c, const struct event *e)
 {
-	if (c->call.id == 0) {
+	if (!conn_asks(c)) {
 		catchup_want_chat(c, chats_get(&c->chats, &e->chat),
 		    HOLE_PATIENCE_MS);
 	}
@@ -461,13 +461,19 @@ deliver_waiting(struct conn *c)
 static bool
 is_in_flight(const struct conn *c, const struct event *e)
 {
-	char front[UUID_TEXT_LEN + 1];
+	LIST_FOREACH(link, &c->calls) {
+		const struct conn_call *call =
+		    LIST_ENTRY(link, struct conn_call, link);
+		char front[UUID_TEXT_LEN + 1];
 
-	if (c->call.id == 0 || c->call.row->kind != MSG_send_message) {
-		return false;
+		uuid_format(&call->front_msg_id, front);
+		if (call->row->kind == MSG_send_message &&
+		    memmem(e->json, e->json_len, front, UUID_TEXT_LEN) !=
+		    NULL) {
+			return true;
+		}
 	}
-	uuid_format(&c->call.front_msg_id, front);
-	return memmem(e->json, e->json_len, front, UUID_TEXT_LEN) != NULL;
+	return false;
 }
 
 static void

@@ -38,7 +38,7 @@ static struct drain *drain;
 static void
 tell(struct conn *c)
 {
-	if (c->call.id != 0) {
+	if (conn_asks(c)) {
 		c->drain_due = true;
 	} else {
 		conn_close(c, 1012, "Gateway restarting");

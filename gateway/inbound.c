@@ -34,7 +34,8 @@ inbound_fini(struct inbound *in)
 {
 	struct inbound_frame *f;
 
-	while ((f = inbound_pop(in)) != NULL) {
+	while ((f = inbound_first(in)) != NULL) {
+		inbound_take(in, f);
 		free(f);
 	}
 	buf_fini(&in->partial);
@@ -86,18 +87,18 @@ inbound_add(struct inbound *in, const void *data, size_t len, size_t more,
 }
 
 struct inbound_frame *
-inbound_pop(struct inbound *in)
+inbound_first(const struct inbound *in)
 {
-	struct list *link = list_pop_front(&in->frames);
-	struct inbound_frame *f;
+	return list_empty(&in->frames) ? NULL
+	    : LIST_ENTRY(in->frames.next, struct inbound_frame, link);
+}
 
-	if (link == NULL) {
-		return NULL;
-	}
-	f = LIST_ENTRY(link, struct inbound_frame, link);
+void
+inbound_take(struct inbound *in, struct inbound_frame *f)
+{
+	list_del(&f->link);
 	in->count--;
 	in->bytes -= f->len;
-	return f;
 }
 
 bool

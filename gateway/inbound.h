@@ -51,8 +51,10 @@ void inbound_fini(struct inbound *in);
  * has to bring. What is refused is forgotten; nothing may be added after. */
 MUST_CHECK enum inbound_result inbound_add(struct inbound *in,
     const void *data, size_t len, size_t more, bool last);
-/* The oldest whole message, owned by the caller (free()); NULL: none. */
-MUST_CHECK struct inbound_frame *inbound_pop(struct inbound *in);
+/* The oldest whole message, borrowed; NULL: none. */
+MUST_CHECK struct inbound_frame *inbound_first(const struct inbound *in);
+/* It is the caller's from now on (free()). */
+void inbound_take(struct inbound *in, struct inbound_frame *f);
 bool inbound_full(const struct inbound *in);
 /* Few enough wait that reading may go on. */
 bool inbound_has_room(const struct inbound *in);

@@ -42,6 +42,13 @@ item_of(struct list *link)
 	return LIST_ENTRY(link, struct item, link);
 }
 
+static size_t
+asked_bytes(const struct item *item)
+{
+	return item->note.kind == NOTE_ANSWER ||
+	    item->note.kind == NOTE_SNAPSHOT ? item->frame->len : 0;
+}
+
 static void
 drop(struct outbox *o, struct list *items)
 {
@@ -51,6 +58,7 @@ drop(struct outbox *o, struct list *items)
 		struct item *item = item_of(link);
 
 		o->bytes -= item->frame->len;
+		o->asked -= asked_bytes(item);
 		out_frame_unref(&item->frame);
 		free(item);
 	}
@@ -121,16 +129,18 @@ enum push_result
 outbox_push(struct outbox *o, struct out_frame *f, const struct out_note *note,
     enum flush_when when)
 {
-	struct item *item;
+	struct item *item = mem_alloc(sizeof(*item));
 
-	if (o->bytes > o->bytes_max) {
-		return PUSH_FULL;
-	}
-	item = mem_alloc(sizeof(*item));
 	item->frame = out_frame_ref(f);
 	item->note = note != NULL ? *note : no_note;
+	if (o->bytes - o->asked > o->bytes_max && asked_bytes(item) == 0) {
+		out_frame_unref(&item->frame);
+		free(item);
+		return PUSH_FULL;
+	}
 	list_push_back(&o->items, &item->link);
 	o->bytes += f->len;
+	o->asked += asked_bytes(item);
 	if (o->bytes > FLUSH_BYTES && !o->io->held(o->arg)) {
 		return outbox_flush(o) ? PUSH_OK : PUSH_DEAD;
 	}

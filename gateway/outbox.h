@@ -10,9 +10,13 @@
  *
  * An item may carry a note: what the session holds once the kernel has taken
  * the item's last byte. io.sent is told then and not before, so that
- * `delivered` never comes from a guess. The rule at the bound: a push that
- * finds more than bytes_max waiting is refused, and the caller closes the slow
- * reader. A single frame larger than the bound passes if nothing much waits.
+ * `delivered` never comes from a guess.
+ *
+ * The rule at the bound: a push that finds more than bytes_max waiting is refused,
+ * and the caller closes the slow reader. What the client has asked for does not
+ * count: he gets one answer at a time, or one part, and the next when he has read
+ * most of it (backend.c). Else a long answer on a slow line, and an event behind
+ * it, would make a slow reader of him.
  *
  * Embedded in a connection; main thread only. Knows nothing of libwebsockets,
  * so that tests can stand in for it.
@@ -36,6 +40,7 @@ enum note_kind {
 	NOTE_NONE,
 	NOTE_CHAT,     /* the session holds `chat` up to `upto` */
 	NOTE_SNAPSHOT, /* the session holds all marks of its user_info */
+	NOTE_ANSWER,   /* as the snapshot asked for by the client */
 };
 
 struct out_note {
@@ -73,6 +78,7 @@ struct outbox {
 	struct list items;   /* queued */
 	struct list held;    /* given to the library, not yet sent */
 	size_t bytes;        /* of both */
+	size_t asked;        /* of these: the client asked for */
 	size_t bytes_max;
 };
 

@@ -142,6 +142,12 @@ seqtrack_has_hole(const struct seqtrack *t)
 	return t->len > 0;
 }
 
+unsigned
+seqtrack_room(const struct seqtrack *t)
+{
+	return SEQTRACK_RANGES_MAX - t->len;
+}
+
 uint64_t
 seqtrack_top(const struct seqtrack *t)
 {

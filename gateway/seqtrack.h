@@ -19,7 +19,8 @@
 
 #include "common/attr.h"
 
-#define SEQTRACK_RANGES_MAX 16
+/* Enough for a sender whose answers overtake what the others say. */
+#define SEQTRACK_RANGES_MAX 64
 
 struct seq_range {
 	uint64_t from;
@@ -56,6 +57,8 @@ void seqtrack_fini(struct seqtrack *t);
 MUST_CHECK enum seq_verdict seqtrack_mark(struct seqtrack *t, uint64_t seq,
     enum seq_source source);
 bool seqtrack_has_hole(const struct seqtrack *t);
+/* How many more holes it can remember. */
+unsigned seqtrack_room(const struct seqtrack *t);
 /* The highest message that was written. */
 uint64_t seqtrack_top(const struct seqtrack *t);
 /* chatd has told all there is up to `upto`: holes below it that are still open

@@ -262,6 +262,49 @@ async def test_pipelined_sends_are_stored_and_answered_in_order(stack):
     assert [m["content"] for m in ben.messages(chat_id)] == texts
 
 
+async def test_sends_that_fail_amid_others_are_answered_in_their_turn(stack):
+    """Sends to one chat go to chatd together: what they do to each other is
+    nothing, whoever of us refuses the one or the other."""
+    ann, ben, chat_id = await pair(stack)
+    cleo = await person(stack)
+    other = await private_chat(ann, cleo)
+    foreign = await private_chat(ben, cleo)
+    again = new_id()
+    kinds = [
+        ("new_message", lambda: message_frame(chat_id, "first of a run")),
+        ("new_message", lambda: message_frame(chat_id, "one and the same",
+                                              again)),
+        ("error", lambda: message_frame(chat_id, "")),
+        ("new_message", lambda: message_frame(chat_id, "one and the same",
+                                              again)),
+        ("error", lambda: message_frame(chat_id, "no key at all",
+                                        front_msg_id="none")),
+        ("new_message", lambda: message_frame(chat_id, "last of a run")),
+        ("chat_forbidden", lambda: message_frame(foreign, "not hers")),
+        ("new_message", lambda: message_frame(other, "to somebody else")),
+        ("error", lambda: {"chat_id": chat_id}),
+        ("new_message", lambda: message_frame(chat_id, "back again")),
+    ]
+    mark = ann.mark()
+    for i in range(100):
+        await ann.send(dict(kinds[i % 10][1](), type="send_message",
+                            request_id=f"r{i}"))
+    await ann.wait(lambda f: f.get("request_id") == "r99", since=mark)
+    answers = [f for f in ann.frames[mark:] if "request_id" in f]
+    assert [(f["request_id"], f["type"]) for f in answers] == \
+        [(f"r{i}", kinds[i % 10][0]) for i in range(100)]
+    seqs = {}
+    for i, f in enumerate(answers):
+        if f["type"] == "new_message" and i % 10 not in (1, 3):
+            seqs.setdefault(f["message"]["chat_id"], []).append(
+                f["message"]["seq"])
+    same, = {f["message"]["seq"] for f in answers[1::10] + answers[3::10]}
+    assert sorted(seqs[chat_id] + [same]) == list(range(1, 32))
+    assert seqs[chat_id] == sorted(seqs[chat_id])
+    assert seqs[other] == list(range(1, 11))
+    await ben.until(lambda: len(ben.messages(chat_id)) == 31)
+
+
 async def test_requests_of_one_connection_are_answered_in_order(stack):
     ann, ben, chat_id = await pair(stack)
     mark = ann.mark()

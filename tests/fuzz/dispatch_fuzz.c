@@ -114,6 +114,7 @@ void __wrap_bus_publish(struct bus *b, const char *topic, const void *data,
     size_t len, bus_done_fn *done, void *arg);
 bool __wrap_bus_up(const struct bus *b);
 size_t __wrap_bus_backlog(const struct bus *b);
+bool __wrap_bus_behind(const struct bus *b);
 void __wrap_live_ask(struct live *l, const struct uuid *user, live_fn *fn,
     void *arg);
 struct rpc_client *__wrap_rpc_client_new(uv_loop_t *l,
@@ -167,6 +168,12 @@ size_t
 __wrap_bus_backlog(const struct bus *b UNUSED)
 {
 	return 0;
+}
+
+bool
+__wrap_bus_behind(const struct bus *b UNUSED)
+{
+	return false;
 }
 
 /* No gateway is there. */

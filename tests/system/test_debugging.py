@@ -90,11 +90,13 @@ async def test_a_gateway_alive_and_its_core(new_stack, tmp_path):
     await ben.wait("new_message")
     await delivered(ann, first["message"]["id"])
     chatd.pause()
-    sizes = [await send(ann, chat_id) for _ in range(3)]
+    sizes = [await send(ann, chat_id)]
+    poll(lambda: gateway.metric("parley_rpc_pending") >= 1, "a request")
+    sizes += [await send(ann, chat_id) for _ in range(2)]
     poll(lambda: gateway.metric("parley_gateway_frames_waiting") == 2,
          "two frames that wait")
     commands = [*GATEWAY, f"parley session {ann.account.id}",
-                "print *$conn", "print $conn->call", "print $uuid($conn->user)",
+                "print *$conn", "print $conn->calls", "print $uuid($conn->user)",
                 "print *(struct inbound_frame *)$conn->in.frames.next",
                 "print *(struct conn *)$conn_of(\"" + ben.account.id + "\")"]
     core = tmp_path / "core"
@@ -129,13 +131,14 @@ async def test_a_gateway_alive_and_its_core(new_stack, tmp_path):
         text = output[f"parley session {ann.account.id}"]
         assert f"chat {chat_id}: all up to 1" in text, text
         assert "in       2 frames wait" in text
+        assert f"call     send_message req={req}\n" in text
         text = output["print *$conn"]
         assert "hash = (hidden)" in text and "inbound: 2 of 64" in text
-        assert f"send_message req={req}" in output["print $conn->call"]
+        assert "list of 1" in output["print $conn->calls"]
         assert f'"{ann.account.id}"' in output["print $uuid($conn->user)"]
         assert f"frame of {size} bytes" in output[commands[-2]]
         assert ben.account.id in output[commands[-1]]
-        assert "call -" in output[commands[-1]]
+        assert "0 calls" in output[commands[-1]]
     # Whoever asks for it is shown it.
     shown = look([program("gateway"), core], "set parley-bodies on",
                  "parley calls send_message", secret=False)

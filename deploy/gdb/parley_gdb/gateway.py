@@ -5,10 +5,10 @@ SPDX-License-Identifier: MIT
 
 import gdb
 
-from .lines import conn_call, conn_call_name, session_chat
+from .lines import calls, conn_call, conn_calls, session_chat
 from .process import age, age_us, gateway, kind
 from .reading import (entries, fields_of, length, map_items, struct,
-                      trace_text, uuid_text, word)
+                      uuid_text, word)
 
 
 def require():
@@ -29,10 +29,11 @@ def known_chats(conn):
 def sessions():
     """A row a connection."""
     for c in conns():
-        call = conn_call_name(c["call"])
-        if call != "-":
-            call += f" req={trace_text(c['call']['trace'])} for " \
-                f"{age_us(c['call']['started_us'])}"
+        asked = conn_calls(c)
+        call = f"{conn_call(asked[0])} for {age_us(asked[0]['started_us'])}" \
+            if asked else "-"
+        if len(asked) > 1:
+            call += f", {calls(len(asked) - 1)} behind it"
         yield (uuid_text(c["session"]), uuid_text(c["user"]),
                word(c["state"], "CONN_"), age(c["opened_ms"]),
                int(c["out"]["bytes"]), int(c["in"]["count"]), known_chats(c),
@@ -62,7 +63,8 @@ def session(c):
         state += f", closed with {int(c['close_code'])}: " \
             f"{c['close_why'].string()}"
     yield f"state    {state}"
-    yield f"call     {conn_call(c['call'])}"
+    for call in conn_calls(c):
+        yield f"call     {conn_call(call)}"
     yield (f"in       {int(c['in']['count'])} frames wait"
            f"{', reading paused' if bool(c['read_paused']) else ''}")
     out = c["out"]

@@ -4,9 +4,9 @@ wants to know of it first. Each takes the structure and gives its text.
 SPDX-License-Identifier: MIT
 """
 
-from .reading import (bodies, c_string, err_name, has_field, is_null,
-                      kind_name, length, read_bytes, size_text, trace_text,
-                      uuid_text, word)
+from .reading import (bodies, c_string, entries, err_name, has_field,
+                      is_null, kind_name, length, read_bytes, size_text,
+                      struct, trace_text, uuid_text, word)
 
 
 def data(address, size):
@@ -120,20 +120,28 @@ def conn(value):
     return (f"conn {uuid_text(value['session'])} user "
             f"{uuid_text(value['user'])} {word(value['state'], 'CONN_')}, "
             f"out {size_text(value['out']['bytes'])}, "
-            f"in {int(value['in']['count'])} frames, call "
-            f"{conn_call_name(value['call'])}")
+            f"in {int(value['in']['count'])} frames, "
+            f"{calls(length(value['calls']))}")
 
 
-def conn_call_name(value):
-    if int(value["id"]) == 0 and int(value["more"]) == 0:
-        return "-"
-    return c_string(value["row"]["name"]) if not is_null(value["row"]) else "?"
+def calls(count):
+    return f"{count} call" + ("" if count == 1 else "s")
+
+
+def conn_calls(conn_):
+    """What a connection asks chatd for: one request, or a group of sends."""
+    return list(entries(conn_["calls"], struct("conn_call"), "link"))
 
 
 def conn_call(value):
-    name = conn_call_name(value)
-    return "no call" if name == "-" else \
-        f"{name} req={trace_text(value['trace'])}"
+    if bool(value["refused"]):
+        state = ", refused"
+    elif not is_null(value["kept"]):
+        state = ", answered before its turn"
+    else:
+        state = ""
+    return f"{c_string(value['row']['name'])} " \
+        f"req={trace_text(value['trace'])}{state}"
 
 
 def outbox(value):

@@ -35,7 +35,7 @@ struct node {
 	struct rpc_server *server;
 	enum answer answer;
 	unsigned seen;
-	struct rpc_in *held[16];
+	struct rpc_in *held[2 * ENVELOPE_FRAMES_MAX];
 	unsigned held_len;
 };
 
@@ -140,6 +140,21 @@ call(struct rpc_client *c, enum msg_kind kind, int64_t timeout,
 		.route = uuid_v4(), .body = "hello", .body_len = 5 };
 
 	return rpc_call(c, &req, on_reply, o);
+}
+
+/* A group: `len` calls of which all but the first follow, numbered by seq. */
+static void
+call_group(struct rpc_client *c, struct uuid route, unsigned len,
+    struct outcome *o)
+{
+	struct rpc_request req = { .kind = MSG_send_message, .route = route,
+		.body = "hello", .body_len = 5 };
+
+	for (unsigned i = 0; i < len; i++) {
+		req.seq = i;
+		req.follows = i > 0;
+		rpc_call(c, &req, on_reply, o);
+	}
 }
 
 static void
@@ -357,6 +372,116 @@ a_silent_peers_calls_are_repeated_at_the_other(void **state)
 	assert_int_equal(o.failed, 0);
 	assert_true(a.seen > 0);
 	assert_int_equal(b.seen, 10);
+	rpc_client_free(&c);
+	node_close(&a);
+	node_close(&b);
+}
+
+/* Answers what the node holds, from the first. */
+static void
+answer_held(struct node *n, unsigned count)
+{
+	struct rpc_out out = { .status = ERR_OK, .body = "hello",
+		.body_len = 5 };
+
+	for (unsigned i = 0; i < count; i++) {
+		rpc_reply(n->held[i], &out);
+	}
+	n->held_len -= count;
+	memmove(n->held, n->held + count, n->held_len * sizeof(n->held[0]));
+}
+
+/* A batch is answered when all of it is: the lone calls are, while the group is
+ * held, so none of the group filled up their batch. */
+static void
+calls_that_follow_travel_together(void **state)
+{
+	const unsigned lone = ENVELOPE_FRAMES_MAX - 4, group = 10;
+	struct node n;
+	struct outcome alone = { 0 }, together = { 0 };
+	struct rpc_client *c;
+	char url[96];
+
+	(void)state;
+	url_of(++number, url, sizeof(url));
+	node_open(&n, number);
+	c = client_open(url, NULL, NULL);
+	call(c, MSG_open_chat, 0, &alone);
+	turn_until(&alone.answered, 1);
+	alone.answered = 0;
+	n.seen = 0;
+	n.answer = ANSWER_HOLD;
+	for (unsigned i = 0; i < lone; i++) {
+		call(c, MSG_send_message, 0, &alone);
+	}
+	call_group(c, uuid_v4(), group, &together);
+	turn_until(&n.seen, lone + group);
+	answer_held(&n, lone);
+	turn_until(&alone.answered, lone);
+	assert_int_equal(together.answered, 0);
+	for (unsigned i = 0; i < group; i++) {
+		assert_int_equal(n.held[i]->frame.seq, i);
+	}
+	answer_held(&n, group);
+	turn_until(&together.answered, group);
+	assert_int_equal(alone.failed + together.failed, 0);
+	rpc_client_free(&c);
+	node_close(&n);
+}
+
+/* Elsewhere it might be executed before one that came before it. */
+static void
+what_was_refused_of_a_group_is_given_up(void **state)
+{
+	struct node a, b;
+	struct outcome lone = { 0 }, group = { 0 };
+	struct rpc_client *c;
+	struct uuid route;
+
+	(void)state;
+	two_nodes(&a, &b, &c);
+	do { /* one that leads to `a` */
+		b.seen = 0;
+		route = uuid_v4();
+		call_group(c, route, 1, &lone);
+		turn_until(&lone.answered, 1);
+		lone.answered = 0;
+	} while (b.seen > 0);
+	a.answer = ANSWER_BUSY;
+	call_group(c, route, 1, &lone);
+	turn_until(&lone.answered, 1);
+	assert_int_equal(b.seen, 1);
+	call_group(c, route, 5, &group);
+	turn_until(&group.failed, 5);
+	assert_int_equal(group.status, ERR_OVERLOADED);
+	assert_int_equal(b.seen, 1);
+	rpc_client_free(&c);
+	node_close(&a);
+	node_close(&b);
+}
+
+/* Nothing of it was executed. */
+static void
+a_group_leaves_a_draining_server_in_its_order(void **state)
+{
+	struct node a, b;
+	struct outcome o = { 0 };
+	struct rpc_client *c;
+
+	(void)state;
+	two_nodes(&a, &b, &c);
+	rpc_server_drain(a.server);
+	b.answer = ANSWER_HOLD;
+	for (int i = 0; i < 4; i++) { /* some of them lead to `a` */
+		call_group(c, uuid_v4(), 5, &o);
+		turn_until(&b.held_len, 5);
+		for (unsigned n = 0; n < 5; n++) {
+			assert_int_equal(b.held[n]->frame.seq, n);
+		}
+		answer_held(&b, 5);
+	}
+	turn_until(&o.answered, 20);
+	assert_int_equal(a.seen + o.failed, 0);
 	rpc_client_free(&c);
 	node_close(&a);
 	node_close(&b);
@@ -652,6 +777,15 @@ main(void)
 		    close_loop),
 		cmocka_unit_test_setup_teardown(
 		    a_silent_peers_calls_are_repeated_at_the_other, open_loop,
+		    close_loop),
+		cmocka_unit_test_setup_teardown(
+		    calls_that_follow_travel_together, open_loop,
+		    close_loop),
+		cmocka_unit_test_setup_teardown(
+		    what_was_refused_of_a_group_is_given_up, open_loop,
+		    close_loop),
+		cmocka_unit_test_setup_teardown(
+		    a_group_leaves_a_draining_server_in_its_order, open_loop,
 		    close_loop),
 		cmocka_unit_test_setup_teardown(
 		    an_unrepeatable_call_is_never_executed_twice, open_loop,

@@ -149,6 +149,58 @@ who_has_something_to_say_stays_awake(void **state)
 	chats_fini(&c);
 }
 
+/* As in a busy chat, where one hole after another opens and closes. */
+static void
+a_hole_lasts_while_nothing_closes_it(void **state)
+{
+	const struct uuid id = numbered(1);
+	struct session_chat *chat;
+	struct chats c;
+
+	(void)state;
+	load(&c);
+	chat = chats_get(&c, &id);
+	assert_int_equal(seqtrack_mark(&chat->track, 12, SEQ_FROM_LIVE),
+	    SEQ_NEW); /* 11 is missing */
+	chat_note_hole(chat);
+	assert_true(chat_hole_lasts(chat));
+	assert_int_equal(seqtrack_mark(&chat->track, 14, SEQ_FROM_LIVE),
+	    SEQ_NEW);
+	assert_true(chat_hole_lasts(chat));
+	assert_int_equal(seqtrack_mark(&chat->track, 11, SEQ_FROM_LIVE),
+	    SEQ_LATE); /* now it is 13 */
+	assert_true(chat_has_hole(chat));
+	assert_false(chat_hole_lasts(chat));
+	chat_note_hole(chat);
+	assert_true(chat_hole_lasts(chat));
+	assert_int_equal(seqtrack_mark(&chat->track, 13, SEQ_FROM_LIVE),
+	    SEQ_LATE);
+	assert_false(chat_hole_lasts(chat));
+	chats_fini(&c);
+}
+
+/* Nor does a message hide that a change is missing, or the other way round. */
+static void
+a_missing_change_lasts_by_itself(void **state)
+{
+	const struct uuid id = numbered(2);
+	struct session_chat *chat;
+	struct chats c;
+
+	(void)state;
+	load(&c);
+	chat = chats_get(&c, &id);
+	assert_int_equal(chat_hear_change(chat, 4), CHANGE_AHEAD);
+	chat_note_hole(chat);
+	assert_int_equal(seqtrack_mark(&chat->track, 21, SEQ_FROM_LIVE),
+	    SEQ_NEW);
+	assert_true(chat_hole_lasts(chat));
+	chat_told_version(chat, 3);
+	assert_true(chat_has_hole(chat));
+	assert_false(chat_hole_lasts(chat));
+	chats_fini(&c);
+}
+
 static void
 what_is_known_is_not_added_again_and_can_go(void **state)
 {
@@ -194,6 +246,8 @@ main(void)
 		cmocka_unit_test(each_is_found_and_wakes_alone),
 		cmocka_unit_test(all_wake_and_go_to_rest),
 		cmocka_unit_test(who_has_something_to_say_stays_awake),
+		cmocka_unit_test(a_hole_lasts_while_nothing_closes_it),
+		cmocka_unit_test(a_missing_change_lasts_by_itself),
 		cmocka_unit_test(what_is_known_is_not_added_again_and_can_go),
 		cmocka_unit_test(a_session_may_know_none),
 	};

@@ -101,6 +101,17 @@ push(struct outbox *o, const char *text, unsigned upto)
 	return r;
 }
 
+static enum push_result
+push_answer(struct outbox *o, const char *text)
+{
+	const struct out_note note = { .kind = NOTE_ANSWER };
+	struct out_frame *f = out_frame_new(text, strlen(text));
+	enum push_result r = outbox_push(o, f, &note, FLUSH_SOON);
+
+	out_frame_unref(&f);
+	return r;
+}
+
 static void
 test_written_together(void **state)
 {
@@ -174,6 +185,36 @@ test_bound(void **state)
 }
 
 static void
+test_answers_do_not_count(void **state)
+{
+	struct socket_stub s = { .next = OUT_HELD };
+	struct outbox o;
+
+	(void)state;
+	outbox_init(&o, &stub_io, &s, 4);
+	assert_int_equal(push_answer(&o, "0123456789"), PUSH_OK);
+	assert_true(outbox_flush(&o));
+	/* Neither the rest of an answer nor an event finds it full. */
+	assert_int_equal(push_answer(&o, "abcdefghij"), PUSH_OK);
+	assert_int_equal(push(&o, "event", 0), PUSH_OK);
+	assert_int_equal(o.bytes, 25);
+	/* Events do count, for events. */
+	assert_int_equal(push(&o, "x", 0), PUSH_FULL);
+	assert_int_equal(push_answer(&o, "y"), PUSH_OK);
+	assert_int_equal(o.bytes, 26);
+	s.held = false;
+	s.next = OUT_SENT;
+	assert_true(outbox_flush(&o));
+	assert_string_equal(s.written, "0123456789 abcdefghij event y ");
+	assert_int_equal(o.bytes, 0);
+	assert_int_equal(o.asked, 0);
+	assert_int_equal(push(&o, "event", 0), PUSH_OK);
+	assert_int_equal(push(&o, "x", 0), PUSH_FULL);
+	outbox_fini(&o);
+	assert_int_equal(o.asked, 0);
+}
+
+static void
 test_broken(void **state)
 {
 	struct socket_stub s = { .next = OUT_DEAD };
@@ -225,6 +266,7 @@ main(void)
 		cmocka_unit_test(test_written_together),
 		cmocka_unit_test(test_held_is_not_sent),
 		cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_answers_do_not_count),
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_drop),
 		cmocka_unit_test(test_late_mark),

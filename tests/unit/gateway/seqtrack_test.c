@@ -144,8 +144,10 @@ test_full(void **state)
 	(void)state;
 	seqtrack_init(&t, 0);
 	for (int i = 0; i < SEQTRACK_RANGES_MAX; i++, seq += 2) {
+		assert_int_equal(seqtrack_room(&t), SEQTRACK_RANGES_MAX - i);
 		assert_int_equal(seqtrack_mark(&t, seq, LIVE), SEQ_NEW);
 	}
+	assert_int_equal(seqtrack_room(&t), 0);
 	assert_int_equal(seqtrack_mark(&t, seq, LIVE), SEQ_FULL);
 	assert_int_equal(seqtrack_mark(&t, seq, LIVE), SEQ_FULL);
 	/* What grows a range or the frontier still fits. */
