@@ -18,7 +18,7 @@
 #define COMMANDS_MAX 100000
 /* See bus_behind. */
 #define BEHIND_PART 8
-#define BEHIND_SILENT_MS 500
+#define BEHIND_SILENT_MS 2000
 /* The same refusal is logged once in so long. */
 #define REFUSAL_LOG_MS 10000
 

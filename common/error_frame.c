@@ -6,6 +6,7 @@
 #include "common/error_frame.h"
 
 #include "common/json_out.h"
+#include "common/uuid.h"
 
 /* Reasons from ERR_CHAT_FORBIDDEN on are between our processes. One that comes
  * here is a fault behind the gateway, for which the contract has one word. */
@@ -13,6 +14,12 @@ static const char *
 wire_reason(enum err e)
 {
 	return err_reason(e >= ERR_CHAT_FORBIDDEN ? ERR_UNAVAILABLE : e);
+}
+
+static void
+key_id(struct json_out *j, const char *key, const struct uuid *id)
+{
+	json_key_uuid(j, key, id != NULL && uuid_is_nil(id) ? NULL : id);
 }
 
 void
@@ -26,8 +33,8 @@ error_frame_put(struct buf *b, const struct error_frame *e)
 	json_key_str(&j, "request", e->request);
 	json_key_str(&j, "reason", wire_reason(e->reason));
 	json_key_str(&j, "field", e->field);
-	json_key_uuid(&j, "chat_id", e->chat_id);
-	json_key_uuid(&j, "front_msg_id", e->front_msg_id);
+	key_id(&j, "chat_id", e->chat_id);
+	key_id(&j, "front_msg_id", e->front_msg_id);
 	if (e->request_id != NULL) {
 		json_key_str(&j, "request_id", e->request_id);
 	}

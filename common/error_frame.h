@@ -19,8 +19,8 @@ struct error_frame {
 	const char *request;             /* type name; NULL: null */
 	enum err reason;
 	const char *field;               /* NULL: null */
-	const struct uuid *chat_id;      /* NULL: null */
-	const struct uuid *front_msg_id; /* NULL: null */
+	const struct uuid *chat_id;      /* NULL, or the nil id: null */
+	const struct uuid *front_msg_id; /* the same */
 	const char *request_id;          /* NULL: key left out */
 	int64_t retry_after_ms;          /* rate_limited only; else 0 */
 };

@@ -14,12 +14,6 @@
 #include "gateway/conn.h"
 #include "gateway/deliver.h"
 
-static const struct uuid *
-unless_nil(const struct uuid *id)
-{
-	return uuid_is_nil(id) ? NULL : id;
-}
-
 static void
 send_unavailable(struct conn *c, const struct conn_call *call)
 {
@@ -28,8 +22,8 @@ send_unavailable(struct conn *c, const struct conn_call *call)
 	error_frame_put(&b, &(struct error_frame){
 		.request = call->row->name,
 		.reason = ERR_UNAVAILABLE,
-		.chat_id = unless_nil(&call->chat),
-		.front_msg_id = unless_nil(&call->front_msg_id),
+		.chat_id = &call->chat,
+		.front_msg_id = &call->front_msg_id,
 		.request_id = call->request_id,
 	});
 	conn_send_json(c, b.data, b.len);

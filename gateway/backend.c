@@ -49,12 +49,6 @@ is_abuse(enum err status)
 	    status == ERR_INVALID_FIELD || status == ERR_TOO_LARGE;
 }
 
-static const struct uuid *
-unless_nil(const struct uuid *id)
-{
-	return uuid_is_nil(id) ? NULL : id;
-}
-
 static bool
 has_frames(const struct contract_row *row)
 {
@@ -295,8 +289,8 @@ refuse(struct conn *c, enum err err, struct request *r,
 		.request = r->type,
 		.reason = err,
 		.retry_after_ms = retry_after_ms,
-		.chat_id = unless_nil(&r->chat),
-		.front_msg_id = unless_nil(&r->front_msg_id),
+		.chat_id = &r->chat,
+		.front_msg_id = &r->front_msg_id,
 		.request_id = r->request_id,
 	});
 	if (list_empty(&c->calls)) {
@@ -384,14 +378,16 @@ joins(const struct conn *c, const struct request *r, enum err err)
  * Whether the session has been told of its own messages far ahead of those of
  * others between them: its deliveries lag. Sends wait until they are here; else
  * one who sends to a busy group would be limited by nothing, and told of his own
- * messages twice in the end (see seqtrack).
+ * messages twice in the end (see seqtrack). Where catching up fails, too, nobody
+ * waits: chatd's answer is better than none.
  */
 static bool
 is_ahead(struct conn *c, const struct request *r)
 {
 	const struct session_chat *chat;
 
-	if (r->row == NULL || r->row->kind != MSG_send_message) {
+	if (r->row == NULL || r->row->kind != MSG_send_message ||
+	    c->catchup.failures > 0) {
 		return false;
 	}
 	chat = chats_get(&c->chats, &r->chat);

@@ -322,6 +322,8 @@ on_failed(struct conn *c)
 	deliver_held(c);
 	wish_again(c);
 	enlist(c, backoff(c->catchup.failures));
+	/* Sends no longer wait for it: see is_ahead. */
+	backend_pump(c);
 }
 
 /* False: not what calls.h says. */

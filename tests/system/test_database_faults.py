@@ -8,6 +8,7 @@ import asyncio
 
 from support.client import PATIENCE, new_id
 from support.process import poll
+from support.relay import Relay
 from support.scene import chat_info, pair, person
 from support.traffic import Sender
 
@@ -271,6 +272,35 @@ async def test_an_end_while_the_server_cannot_be_reached(new_stack):
     await background(poll, lambda: relay.connections, "the next attempt")
     assert await background(chatd.terminate) == 0
     assert "end_not_awaited" in chatd.log_text()
+
+
+# ---- several servers -----------------------------------------------------------------
+
+async def test_a_link_that_leads_to_another_server_takes_the_others(new_stack):
+    """The one before it may have gone without their noticing."""
+    stack = new_stack(start=False, relays=["chatd-postgres"])
+    chatd, former = stack.chatds[0], stack.relay("chatd-1", "postgres")
+    later = Relay(stack.postgres.address, name="the later server")
+    try:
+        chatd.env["PARLEY_DATABASE_URL"] = stack.postgres.conninfo(
+            "parley_chatd", stack.database, "127.0.0.1,127.0.0.1",
+            f"{former.port},{later.port}")
+        stack.start()
+        poll(lambda: all_links(stack), "every link")
+        wanted = len(former.connections)
+        assert wanted > 1 and not later.connections
+        former.refuse()
+        former.connections[0].cut()
+        poll(lambda: len(later.connections) == wanted and all_links(stack),
+             "every link at the later server")
+        assert not former.connections
+        assert "another server is the primary now" in chatd.log_text()
+        ann, ben, chat_id = await pair(stack)
+        assert (await ann.say(chat_id, "on the later one"))["type"] == \
+            "new_message"
+    finally:
+        chatd.terminate()
+        later.close()
 
 
 # ---- refusals of the whole server ---------------------------------------------------

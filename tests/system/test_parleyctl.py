@@ -134,7 +134,7 @@ async def test_accounts_are_made_found_and_listed(stack, tool):
     assert tool.json("user", "search", "zoe ops")[0]["username"] == name
     assert tool.json("user", "search", name, "--limit", "1") == found[:1]
     listed = [u["username"] for u in tool.json("user", "list", "--limit=5000")]
-    assert listed == sorted(listed) and name in listed
+    assert listed == sorted(listed, key=str.lower) and name in listed
     table = tool.ok("user", "show", name)
     assert "Zoë Ops" in table and password not in table
 

@@ -124,8 +124,15 @@ test_error_frames(void **state UNUSED)
 {
 	struct error_frame e = { .reason = ERR_INVALID_JSON };
 	struct buf b = BUF_INIT;
-	struct uuid id = { { 0 } };
+	const struct uuid nil = { { 0 } }, id = { { [15] = 1 } };
 
+	error_frame_put(&b, &e);
+	expect(&b, "{\"type\":\"error\",\"request\":null,\"reason\":"
+	    "\"invalid_json\",\"field\":null,\"chat_id\":null,"
+	    "\"front_msg_id\":null}");
+	/* A client's nil id is none, too. */
+	e.chat_id = &nil;
+	e.front_msg_id = &nil;
 	error_frame_put(&b, &e);
 	expect(&b, "{\"type\":\"error\",\"request\":null,\"reason\":"
 	    "\"invalid_json\",\"field\":null,\"chat_id\":null,"
@@ -140,8 +147,8 @@ test_error_frames(void **state UNUSED)
 	error_frame_put(&b, &e);
 	expect(&b, "{\"type\":\"error\",\"request\":\"send_message\","
 	    "\"reason\":\"rate_limited\",\"field\":\"msg.content\","
-	    "\"chat_id\":\"00000000-0000-0000-0000-000000000000\","
-	    "\"front_msg_id\":\"00000000-0000-0000-0000-000000000000\","
+	    "\"chat_id\":\"00000000-0000-0000-0000-000000000001\","
+	    "\"front_msg_id\":\"00000000-0000-0000-0000-000000000001\","
 	    "\"request_id\":\"r\\\"1\",\"retry_after_ms\":1500}");
 	/* Words between our processes never reach a client. */
 	e = (struct error_frame){ .reason = ERR_OVERLOADED };
