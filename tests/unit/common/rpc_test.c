@@ -104,6 +104,20 @@ node_close(struct node *n)
 	n->held_len = 0;
 }
 
+/* Answers what the node holds, from the first. */
+static void
+answer_held(struct node *n, unsigned count)
+{
+	struct rpc_out out = { .status = ERR_OK, .body = "hello",
+		.body_len = 5 };
+
+	for (unsigned i = 0; i < count; i++) {
+		rpc_reply(n->held[i], &out);
+	}
+	n->held_len -= count;
+	memmove(n->held, n->held + count, n->held_len * sizeof(n->held[0]));
+}
+
 static struct rpc_client *
 client_open(const char *addresses, void (*mismatch)(void *), void *arg)
 {
@@ -377,20 +391,6 @@ a_silent_peers_calls_are_repeated_at_the_other(void **state)
 	node_close(&b);
 }
 
-/* Answers what the node holds, from the first. */
-static void
-answer_held(struct node *n, unsigned count)
-{
-	struct rpc_out out = { .status = ERR_OK, .body = "hello",
-		.body_len = 5 };
-
-	for (unsigned i = 0; i < count; i++) {
-		rpc_reply(n->held[i], &out);
-	}
-	n->held_len -= count;
-	memmove(n->held, n->held + count, n->held_len * sizeof(n->held[0]));
-}
-
 /* A batch is answered when all of it is: the lone calls are, while the group is
  * held, so none of the group filled up their batch. */
 static void
@@ -527,13 +527,7 @@ a_peer_that_dies_hands_its_calls_over(void **state)
 	} while (seen < 8);
 	b.answer = ANSWER_ECHO;
 	node_close(&a);
-	for (unsigned i = 0; i < b.held_len; i++) {
-		struct rpc_out out = { .status = ERR_OK, .body = "hello",
-			.body_len = 5 };
-
-		rpc_reply(b.held[i], &out);
-	}
-	b.held_len = 0;
+	answer_held(&b, b.held_len);
 	turn_until(&o.answered, 8);
 	assert_int_equal(o.failed, 0);
 	rpc_client_free(&c);
