@@ -50,6 +50,10 @@ struct send {
 	bool alone;          /* its batch was refused: goes by itself */
 };
 
+struct batch_rows {
+	struct send_row row[BATCH_MAX];
+};
+
 /* How many members a chat has by now. */
 struct size_note {
 	struct uuid chat;
@@ -66,10 +70,11 @@ struct send_lane {
 	size_t queued;
 	struct list batch;      /* in flight */
 	size_t batch_len;       /* 0: none */
-	struct send_row rows[2][BATCH_MAX]; /* its rows are in [side]; those of */
-	unsigned side;                      /* the one before it in the other */
+	struct batch_rows *rows[2]; /* owned: the batch's are in [side] */
+	unsigned side;
 	uint64_t batch_us;      /* when it was submitted */
-	struct size_note notes[BATCH_MAX];
+	struct size_note *notes; /* owned, BATCH_MAX: of the last that was
+	                          * answered */
 	size_t notes_len;
 };
 
@@ -226,7 +231,7 @@ static void
 on_done(void *arg, struct db_result *res)
 {
 	struct send_lane *l = arg;
-	const struct send_row *rows = l->rows[l->side];
+	const struct send_row *rows = l->rows[l->side]->row;
 	struct list sends;
 
 	metric_observe_us(l->writer->m_store, clock_mono_us() - l->batch_us);
@@ -328,7 +333,7 @@ gather(struct send_lane *l)
 		list_del(link);
 		list_push_back(&l->batch, link);
 		l->queued--;
-		l->rows[l->side][l->batch_len++] = s->row;
+		l->rows[l->side]->row[l->batch_len++] = s->row;
 		bytes += s->row.content.len;
 		s->attempts++;
 		if (s->alone) {
@@ -375,7 +380,7 @@ next_batch(struct send_lane *l)
 	observe_batch(l);
 	u = db_unit_new(w->svc->db, l->flags,
 	    first_of(&l->batch)->r->in->deadline_ms);
-	store_send_steps(u, l->rows[l->side], l->batch_len);
+	store_send_steps(u, l->rows[l->side]->row, l->batch_len);
 	db_submit(u, on_done, l);
 }
 
@@ -426,6 +431,10 @@ lane_init(struct send_lane *l, struct writer *w, unsigned flags)
 {
 	l->writer = w;
 	l->flags = flags;
+	for (unsigned i = 0; i < 2; i++) {
+		l->rows[i] = mem_alloc(sizeof(*l->rows[i]));
+	}
+	l->notes = mem_alloc(BATCH_MAX * sizeof(*l->notes));
 	list_init(&l->queue);
 	list_init(&l->batch);
 }
@@ -469,6 +478,14 @@ writer_pending(const struct writer *w)
 }
 
 static void
+lane_fini(struct send_lane *l)
+{
+	free(l->rows[0]);
+	free(l->rows[1]);
+	free(l->notes);
+}
+
+static void
 lane_close(struct send_lane *l)
 {
 	struct list *link;
@@ -499,6 +516,8 @@ writer_free(struct writer **wp)
 	*wp = NULL;
 	if (w != NULL) {
 		writer_close(w);
+		lane_fini(&w->small);
+		lane_fini(&w->big);
 		large_fini(&w->large);
 		free(w);
 	}

@@ -193,7 +193,7 @@ async def test_a_chatd(new_stack):
         output = look_at(
             chatd, "parley state", "parley requests", "parley units",
             "parley queues", "print *svc.writer",
-            "print svc.writer->small.rows[0]",
+            "print svc.writer->small.rows[svc.writer->small.side]->row[0]",
             "print svc.db->links", "print *svc.db", "print settings",
             "parley where")
         link.execute("ROLLBACK")
@@ -250,7 +250,8 @@ def check_chatd(output, ann, ben, chat_id, front, links):
     assert "to tell our end" in row[-1], row
     text = output["print *svc.writer"]
     assert "queue = list of 1" in text and "batch = list of 1" in text
-    text = output["print svc.writer->small.rows[0]"]
+    text = output[
+        "print svc.writer->small.rows[svc.writer->small.side]->row[0]"]
     assert front in text and f"text of {len(TEXT)} bytes" in text, text
     assert "link 0 up" in output["print svc.db->links"]
     assert "url = (hidden)" in output["print *svc.db"]

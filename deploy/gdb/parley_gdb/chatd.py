@@ -125,7 +125,7 @@ def queues():
     for lane in fields_of(svc["writer"].dereference(), "send_lane"):
         writer = svc["writer"][lane]
         yield f"sends, {lane}", int(writer["queued"]), "-"
-        low, high = writer["rows"].type.range()
+        low, high = writer["rows"][0]["row"].type.range()
         yield f"sends in the batch, {lane}", int(writer["batch_len"]), \
             high - low + 1
     for name in ("token_checks", "user_infos"):
