@@ -30,7 +30,7 @@
 #       debug      the commands of docs/debugging.md: processes under gdb,
 #                  valgrind, strace, perf; cores; minutes
 #       all        all of these but bench, ha, debug and package
-#   Default: unit sql conformance contract system chaos-short browser fuzz
+#   Default: unit conformance sql contract system chaos-short browser fuzz
 #   sanitize.
 #
 # Installs the packages that are missing, builds what it needs under build/, starts
@@ -122,7 +122,7 @@ run_ctest() {
 	local report=$RESULTS/$1.xml
 	rm -f "$report"
 	say "$1"
-	ctest --test-dir "build/$2" -L "^$3\$" -j 2 --output-on-failure \
+	ctest --test-dir "build/$2" -L "^$3\$" -j 4 --output-on-failure \
 		--no-tests=error --output-junit "$report"
 	take_report "$1" "$report" $?
 }
@@ -170,8 +170,8 @@ RUNNING='gateway chatd presenced parleyctl wrong_version_peer shift_clock'
 # What is of no use a second time: tests of scripts, documents and release
 # binaries; the sandbox and a namespace of one's own, in which a leak checker may
 # not look; and what is a matter of numbers.
-SANITIZED_SECOND='system/test_drain.py system/test_gaps.py
-	system/test_slow_clients.py'
+SANITIZED_SECOND='system/test_database_faults.py system/test_drain.py
+	system/test_gaps.py system/test_slow_clients.py'
 SANITIZED='system --ignore=system/test_local.py --ignore=system/test_docs.py
 	--ignore=system/test_hardening.py --ignore=system/test_systemd.py
 	--ignore=system/test_storms.py --ignore=system/test_overload.py
@@ -184,7 +184,7 @@ SANITIZED='system --ignore=system/test_local.py --ignore=system/test_docs.py
 
 # Long parts run as two side by side: these, and the others.
 SYSTEM_SECOND=
-for part in drain gaps overload slow_clients storms; do
+for part in database_faults drain gaps local overload slow_clients storms; do
 	SYSTEM_SECOND+=" system/test_$part.py"
 done
 SYSTEM=("system=system${SYSTEM_SECOND// / --ignore=}"
@@ -212,7 +212,7 @@ mode_unit() {
 }
 
 mode_sql() {
-	with_build sql dev '' run_ctest sql dev sql
+	with_build sql dev "$RUNNING" run_pytest dev 1 sql=sql
 }
 
 mode_contract() {
@@ -238,10 +238,10 @@ mode_chaos-short() {
 	with_build chaos dev "$RUNNING" run_pytest dev 1 chaos=chaos
 }
 
-# contract, system and chaos-short, asked for together.
-mode_three() {
-	with_build contract dev "$RUNNING" run_pytest dev 1 contract=contract \
-		chaos=chaos "${SYSTEM[@]}"
+# sql, contract, system and chaos-short, asked for together.
+mode_four() {
+	with_build contract dev "$RUNNING" run_pytest dev 1 sql=sql \
+		contract=contract chaos=chaos "${SYSTEM[@]}"
 }
 
 mode_chaos() {
@@ -342,7 +342,7 @@ main() {
 			modes+=("$mode")
 			;;
 		all)
-			modes+=(unit sql conformance contract system chaos-short
+			modes+=(unit conformance sql contract system chaos-short
 				browser fuzz sanitize upgrade backup thread
 				chaos)
 			;;
@@ -357,7 +357,7 @@ main() {
 		esac
 	done
 	[ ${#modes[@]} -gt 0 ] ||
-		modes=(unit sql conformance contract system chaos-short browser
+		modes=(unit conformance sql contract system chaos-short browser
 			fuzz sanitize)
 	[[ " ${modes[*]} " != *" browser "* ]] || groups+=' browser'
 	[[ " ${modes[*]} " != *" fuzz "* ]] || groups+=' fuzz'
@@ -370,7 +370,7 @@ main() {
 	# shellcheck disable=SC2086
 	deploy/packages.sh $groups || return 1
 	local plan=" ${modes[*]} "
-	plan=${plan/ contract system chaos-short / three }
+	plan=${plan/ sql contract system chaos-short / four }
 	plan=${plan/ contract system / both }
 	for mode in $plan; do
 		"mode_$mode"

@@ -5,6 +5,7 @@ SPDX-License-Identifier: MIT
 """
 
 import asyncio
+import threading
 
 from support.client import PATIENCE, new_id
 from support.process import poll
@@ -152,22 +153,49 @@ async def test_a_lock_held_too_long_is_unavailable_not_for_ever(new_stack):
 
 # ---- a link lost within the COMMIT ---------------------------------------------------
 
-async def lost_commit(stack, act, committed, happened):
+class HeldSync:
+    """The link on which `statement` goes is held before the Sync that commits it
+    (a message of its own, without a body). Other links, by which receipts and the
+    like commit meanwhile, go on."""
+
+    def __init__(self, relay, statement):
+        self.ours = None
+        self.held = threading.Event()
+        self.watches = [
+            # As it is bound: to the portal without a name.
+            relay.watch(b"\0%s\0" % statement.encode(), self.bound),
+            relay.watch(b"S\x00\x00\x00\x04", self.sync, when="before",
+                        always=True)]
+
+    def bound(self, connection):
+        self.ours = connection
+
+    def sync(self, connection):
+        if connection is self.ours:
+            connection.hold("up")
+            self.held.set()
+
+    def cancel(self):
+        for watch in self.watches:
+            watch.cancel()
+
+
+async def lost_commit(stack, act, statement, committed, happened):
     """`act` while its COMMIT's answer is held; the link is cut once the commit
     stands, or before its Sync got through. Returns act's answer."""
     relay = stack.relay("chatd-1", "postgres")
-    # All of them: one that is being set up says Sync as well.
+    # All of them: one that is being set up names the statement as well.
     await background(poll, lambda: all_links(stack), "every link")
     if happened:
         relay.hold("down")
         task = asyncio.ensure_future(act())
         await background(poll, committed, "the commit")
     else:
-        # The Sync that commits: a message of its own, without a body.
-        watch = relay.watch(b"S\x00\x00\x00\x04", "hold", when="before")
+        sync = HeldSync(relay, statement)
         task = asyncio.ensure_future(act())
-        await watch.passed()
+        await background(poll, sync.held.is_set, "its Sync")
         assert not committed()
+        sync.cancel()
     before = stack.chatds[0].metric("parley_db_links_lost_total")
     relay.cut()
     relay.release()
@@ -188,7 +216,8 @@ async def test_a_commit_whose_answer_was_lost(new_stack):
         def sent(text=text):
             return stack.sql("SELECT 1 FROM messages WHERE content = %s", text)
         answer = await lost_commit(
-            stack, lambda text=text: ann.say(chat_id, text), sent, happened)
+            stack, lambda text=text: ann.say(chat_id, text),
+            "messages_insert", sent, happened)
         assert answer["type"] == "new_message"
         await ben.wait("new_message",
                        lambda f, text=text: f["message"]["content"] == text)
@@ -201,7 +230,7 @@ async def test_a_commit_whose_answer_was_lost(new_stack):
         answer = await lost_commit(
             stack, lambda name=name: ann.ask(
                 "create_group", name=name, member_ids=[ben.account.id],
-                request_id=new_id()), founded, happened)
+                request_id=new_id()), "group_insert", founded, happened)
         assert answer["type"] == "group_chat_created", answer
         group = answer["chat"]["id"]
         assert [str(i) for i, in founded()] == [group]
@@ -215,7 +244,7 @@ async def test_a_commit_whose_answer_was_lost(new_stack):
         answer = await lost_commit(
             stack, lambda group=group: ann.ask(
                 "add_members", chat_id=group, member_ids=[cid.account.id]),
-            joined, happened)
+            "group_add", joined, happened)
         assert answer["type"] == "chat_members_added", answer
         for who in (ben, cid):
             await who.until(
@@ -230,7 +259,7 @@ async def test_a_commit_whose_answer_was_lost(new_stack):
         answer = await lost_commit(
             stack, lambda group=group: ann.ask(
                 "remove_member", chat_id=group, member_id=cid.account.id),
-            gone, happened)
+            "group_remove", gone, happened)
         assert answer["type"] == "chat_member_removed", answer
         await cid.wait("chat_member_removed", lambda f, group=group:
                        f["chat_id"] == group, timeout=20 * PATIENCE)
