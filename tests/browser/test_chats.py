@@ -34,7 +34,7 @@ async def test_text_is_text_and_links_are_links(person, stack):
     ann, _, _ = await friends(person, stack, NASTY)
     ann.open_chat("Ben Chat")
     ann.shows(*NASTY)
-    assert ann.driver.title == "Parley"
+    ann.until(lambda: ann.driver.title == "Parley", "still counted")
     links = ann.js("return [...document.querySelectorAll('#messages a')].map("
                    "a => [a.href, a.rel, a.target])")
     rel = "noopener noreferrer nofollow"

@@ -14,7 +14,7 @@ import pytest
 
 from . import hygiene
 from .client import Session, private_chat, register
-from .process import Gateway
+from .process import Gateway, free_ports
 from .stack import BUILD, ROOT
 
 SCRIPT = ROOT / "deploy" / "local.sh"
@@ -36,7 +36,7 @@ class At:
 class Local:
     def __init__(self, directory):
         self.directory = directory
-        self.port = random.randrange(16000, 19000)
+        self.port = free_ports() + random.randrange(30)
         self.env = {k: v for k, v in os.environ.items()
                     if not k.startswith("PARLEY_")}
         self.env.update(

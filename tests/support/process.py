@@ -42,6 +42,12 @@ def free_port():
         return port
 
 
+def free_ports():
+    """The first of 200 ports for programs that count on from it: below those of
+    free_port, and none of a run beside this one."""
+    return 16000 + 200 * (_shard + _shards * random.randrange(18 // _shards))
+
+
 def poll(condition, what, seconds=DEADLINE, every=0.02):
     """Waits for a condition that no event tells of."""
     end = time.monotonic() + seconds
