@@ -72,10 +72,26 @@ part_broke() {
 	note "$1" 0 1 0
 }
 
+# What is built by and by while tests run, which mostly wait.
+AHEAD=
+
+# build_ahead PRESET...: whether it fails is seen when it is asked for.
+build_ahead() {
+	local preset
+	for preset in "$@"; do
+		nice -n 19 cmake --preset "$preset" -DPARLEY_TESTS=ON &&
+			nice -n 19 cmake --build --preset "$preset"
+	done >"$RESULTS/build-ahead.log" 2>&1
+}
+
 # build PRESET [TARGET...]: quiet unless it fails; warnings are errors.
 build() {
 	local preset=$1 log=$RESULTS/build-$1.log
 	shift
+	if [ -n "$AHEAD" ] && [ "$preset" != dev ]; then
+		wait "$AHEAD"
+		AHEAD=
+	fi
 	say "building $preset"
 	if ! cmake --preset "$preset" -DPARLEY_TESTS=ON >"$log" 2>&1 ||
 		! cmake --build "build/$preset" ${1+--target "$@"} >>"$log" 2>&1
@@ -131,7 +147,7 @@ run_ctest() {
 # with servers and ports of its own (most of their time is waiting); what they
 # print comes part by part.
 run_pytest() {
-	local preset=$1 patience=$2 spec part shard=0
+	local preset=$1 patience=$2 spec part shard=0 pids=()
 	shift 2
 	for spec in "$@"; do
 		part=${spec%%=*}
@@ -141,9 +157,10 @@ run_pytest() {
 				"${spec#*=}" >"$RESULTS/$part.log" 2>&1
 			echo $? >"$RESULTS/$part.status"
 		) &
+		pids+=($!)
 		shard=$((shard + 1))
 	done
-	wait
+	wait "${pids[@]}"
 	for spec in "$@"; do
 		part=${spec%%=*}
 		say "$part"
@@ -373,6 +390,10 @@ main() {
 	plan=${plan/ sql contract system chaos-short / four }
 	plan=${plan/ contract system / both }
 	for mode in $plan; do
+		if [[ $mode = four && $plan = *" fuzz sanitize "* ]]; then
+			build_ahead fuzz asan &
+			AHEAD=$!
+		fi
 		"mode_$mode"
 	done
 	say "summary"
