@@ -15,32 +15,18 @@ import os
 import signal
 import struct
 import subprocess
-from pathlib import Path
 
 import psycopg
 import redis
 
 from support.client import PATIENCE
-from support.process import Process
+from support.process import Process, children_of
 
 from .history import Blow
 from .plan import LINKS, MORE_LINKS
 
 READY_SECONDS = 60 * PATIENCE
 DISK = "32m"
-
-
-def children_of(pid):
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                stat = (entry / "stat").read_text()
-            except OSError:
-                continue
-            if int(stat.rpartition(")")[2].split()[1]) == pid:
-                found.append(int(entry.name))
-    return found
 
 
 def sanitizers_of(program):

@@ -17,15 +17,14 @@ import random
 import signal
 
 from support.client import PATIENCE, Session, close_all, login, register
-from support.process import clean_environment
+from support.process import children_of, clean_environment
 from support.stack import BUILD, Stack
 
 from . import checker
 from .history import (History, Inbox, Opened, Presence, Sample, Settled, Token,
                       Upload, Wrong)
 from .link import Link, http_faults
-from .nemesis import (ALL_LINKS, Clock, Nemesis, children_of, mount_disk,
-                      unmount_disk)
+from .nemesis import ALL_LINKS, Clock, Nemesis, mount_disk, unmount_disk
 from .oracle import Oracle
 from .people import (Group, NETWORK, Person, RESTLESS, TALKER, upload_once)
 from .plan import PROCESSES, Plan

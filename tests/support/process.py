@@ -48,6 +48,15 @@ def free_ports():
     return 16000 + 200 * (_shard + _shards * random.randrange(18 // _shards))
 
 
+def children_of(pid):
+    """Of its main thread; none once it is gone."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as text:
+            return [int(child) for child in text.read().split()]
+    except FileNotFoundError:
+        return []
+
+
 def poll(condition, what, seconds=DEADLINE, every=0.02):
     """Waits for a condition that no event tells of."""
     end = time.monotonic() + seconds

@@ -6,6 +6,7 @@ so that the tests also see passwords work and never leak.
 SPDX-License-Identifier: MIT
 """
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -18,7 +19,8 @@ import psycopg
 import redis
 
 from . import hygiene
-from .process import Process, clean_environment, free_port, poll
+from .process import (Process, children_of, clean_environment, free_port,
+                      poll)
 
 HOST = "127.0.0.1"
 
@@ -77,6 +79,14 @@ class Postgres(Process):
     def start(self):
         super().start()
         return self.wait_ready()
+
+    def kill(self):
+        """With all its backends: one that has not yet noticed would serve on."""
+        backends = children_of(self.pid)
+        super().kill()
+        for pid in backends:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def wait_ready(self):
         def answers():

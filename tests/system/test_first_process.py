@@ -11,7 +11,8 @@ import subprocess
 import psycopg
 import pytest
 
-from support.process import Process, clean_environment, poll
+from support.process import (Process, children_of, clean_environment,
+                             poll)
 from support.stack import program
 
 pytestmark = pytest.mark.plain
@@ -21,11 +22,6 @@ UNSHARE = ["unshare", *(["--map-root-user"] if UNPRIVILEGED else []),
            "--pid", "--fork", "--kill-child", "--"]
 ENTER = ["nsenter", *(["--user", "--preserve-credentials"]
                       if UNPRIVILEGED else []), "--pid"]
-
-
-def children(pid):
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as list_:
-        return [int(child) for child in list_.read().split()]
 
 
 class Contained(Process):
@@ -38,7 +34,7 @@ class Contained(Process):
 
     def start(self):
         super().start()
-        self.inner, = poll(lambda: children(self.pid), "the first process")
+        self.inner, = poll(lambda: children_of(self.pid), "the first process")
         return self
 
     def tell(self, number=signal.SIGTERM):
@@ -69,9 +65,9 @@ def test_the_first_process_leaves_no_zombies(contained):
         [*ENTER, "--target", str(contained.inner), "sh", "-c",
          "sleep 1000 &"], check=True,
         stdout=subprocess.DEVNULL, timeout=10)
-    orphan, = poll(lambda: children(contained.inner), "an orphan")
+    orphan, = poll(lambda: children_of(contained.inner), "an orphan")
     os.kill(orphan, signal.SIGKILL)
-    poll(lambda: not children(contained.inner), "end of the orphan")
+    poll(lambda: not children_of(contained.inner), "end of the orphan")
     contained.tell()
     assert contained.end_terminate() == 0
 
