@@ -217,6 +217,7 @@ on_tick(uv_timer_t *timer)
 			if (!p->hello_busy && now >= p->hello_next_ms) {
 				peer_send_hello(p, RPC_HELLO_TIMEOUT_MS);
 			}
+			peer_leave_stranger(p, now);
 		}
 		if (p->open && !p->connected) {
 			busy = true;

@@ -720,6 +720,39 @@ another_envelope_version_is_refused(void **state)
 	buf_fini(&b);
 }
 
+/* NNG takes a caller who is gone before it greets him for the listener's end. */
+static void
+who_leaves_at_once_does_not_end_the_listener(void **state)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct outcome o = { 0 };
+	struct rpc_client *c;
+	struct node n;
+	char url[96];
+
+	(void)state;
+	url_of(++number, url, sizeof(url));
+	node_open(&n, number);
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", url + 6);
+	for (int i = 0; i < 20; i++) {
+		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+		assert_int_equal(connect(fd, (struct sockaddr *)&sa,
+		    sizeof(sa)), 0);
+		close(fd);
+	}
+	c = client_open(url, NULL, NULL);
+	do {
+		o.failed = 0;
+		call(c, MSG_open_chat, 0, &o);
+		while (o.answered + o.failed == 0) {
+			uv_run(&loop, UV_RUN_ONCE);
+		}
+	} while (o.answered == 0);
+	rpc_client_free(&c);
+	node_close(&n);
+}
+
 static void
 malformed_addresses_are_refused(void **state)
 {
@@ -802,6 +835,9 @@ main(void)
 		    too_many_pending_calls_are_refused, open_loop, close_loop),
 		cmocka_unit_test_setup_teardown(
 		    another_envelope_version_is_refused, open_loop, close_loop),
+		cmocka_unit_test_setup_teardown(
+		    who_leaves_at_once_does_not_end_the_listener, open_loop,
+		    close_loop),
 		cmocka_unit_test_setup_teardown(
 		    malformed_addresses_are_refused, open_loop, close_loop),
 	};
