@@ -28,7 +28,8 @@
  * own end (1.5.2, listener_accept_cb). Nobody could connect any more, without a
  * word. NNG counts it among its "other" errors, so after one of these the address
  * is opened anew. The former listener stays, with its connections: to close it
- * would take the address away.
+ * would take the address away. Only our own account, and listen_group, can make
+ * more of them.
  */
 struct plain_watch {
 	uv_timer_t timer;
@@ -79,7 +80,10 @@ listen_at(nng_socket socket, const char *url, nng_listener *l_r)
 	bool group = rpc_links.group != NULL && *rpc_links.group != '\0';
 	int rv = nng_listener_create(l_r, socket, url);
 
-	if (rv == 0 && ipc) {
+	if (rv != 0) {
+		return rv;
+	}
+	if (ipc) {
 		rv = nng_listener_set_int(*l_r, NNG_OPT_IPC_PERMISSIONS,
 		    OWN_MODE);
 	}
@@ -88,6 +92,9 @@ listen_at(nng_socket socket, const char *url, nng_listener *l_r)
 	}
 	if (rv == 0 && ipc && group && !admit_group(url + 6)) {
 		rv = NNG_EPERM;
+	}
+	if (rv != 0) {
+		(void)nng_listener_close(*l_r);
 	}
 	return rv;
 }
@@ -121,15 +128,25 @@ static void
 on_look(uv_timer_t *timer)
 {
 	struct plain_watch *w = timer->data;
+	nng_listener fresh;
 	int rv;
 
 	if (!may_have_ended(w->listener)) {
 		return;
 	}
 	(void)unlink(w->url + 6);
-	rv = listen_at(w->socket, w->url, &w->listener);
-	log_warn("listener_renewed", "addr=%s result=\"%s\" cause=\"a caller "
-	    "left before he was greeted\"", w->url, nng_strerror(rv));
+	rv = listen_at(w->socket, w->url, &fresh);
+	if (rv != 0) {
+		/* The next look finds the former one as it is, and tries. */
+		log_error("cannot_listen", "addr=%s reason=\"%s\" remedy=\"see "
+		    "that descriptors are left and that its directory may be "
+		    "written to; it is tried again\"", w->url,
+		    nng_strerror(rv));
+		return;
+	}
+	w->listener = fresh;
+	log_warn("listener_renewed", "addr=%s cause=\"a caller left before he "
+	    "was greeted\"", w->url);
 }
 
 int
