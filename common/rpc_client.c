@@ -16,6 +16,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "common/nng_mend.h"
 #include "common/rpc_int.h"
 #include "common/rpc_limits.h"
 #include "common/rpc_resolve.h"
@@ -217,7 +218,6 @@ on_tick(uv_timer_t *timer)
 			if (!p->hello_busy && now >= p->hello_next_ms) {
 				peer_send_hello(p, RPC_HELLO_TIMEOUT_MS);
 			}
-			peer_leave_stranger(p, now);
 		}
 		if (p->open && !p->connected) {
 			busy = true;
@@ -386,6 +386,7 @@ rpc_client_new(uv_loop_t *loop, const struct rpc_client_conf *conf)
 	struct rpc_client *c = mem_zalloc(sizeof(*c));
 	const char *error;
 
+	nng_mend();
 	c->loop = loop;
 	c->conf = *conf;
 	c->service = mem_strdup(conf->service);

@@ -215,16 +215,6 @@ link_start(struct peer *p)
 	return rv == 0 ? dialer_start(p) : rv;
 }
 
-void
-peer_leave_stranger(struct peer *p, uint64_t now)
-{
-	if (p->open && p->tunnel == NULL && p->connected && !p->met &&
-	    now >= p->redial_at_ms) {
-		p->redial_at_ms = now + RPC_REDIAL_MS;
-		(void)nng_pipe_close(p->pipe);
-	}
-}
-
 bool
 peer_must_redial(const struct peer *p, uint64_t now)
 {
@@ -494,7 +484,6 @@ peer_take_hello(struct slot *s)
 		if (p->connected && p->state == PEER_HELLO) {
 			p->state = PEER_UP;
 			p->was_up = true;
-			p->met = true;
 			p->served = true;
 		}
 	} else if (version != 0 && version != ENVELOPE_VERSION) {
@@ -520,8 +509,6 @@ pipe_came(struct peer *p, nng_pipe pipe)
 	p->pipe = pipe;
 	p->state = PEER_HELLO;
 	p->hello_next_ms = 0;
-	p->met = false;
-	p->redial_at_ms = clock_mono_ms() + RPC_REDIAL_MS;
 	return replaced;
 }
 

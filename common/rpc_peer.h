@@ -104,7 +104,6 @@ struct peer {
 	int64_t clock_ahead;   /* its monotonic ms minus ours */
 	uint64_t hello_sent_ms;
 	uint64_t hello_next_ms; /* when to ask again */
-	bool met;               /* a hello was answered on this connection */
 	bool hello_busy;
 	bool going_busy;       /* it was asked to tell its end */
 	struct slot *slots;    /* owned: all lanes, then hello's, going's */
@@ -131,9 +130,6 @@ void peer_shrink(struct peer *p);
 
 /* Logs, once, that there has been no connection for a while. */
 void peer_tell_down(struct peer *p, uint64_t now);
-/* Closes a connection on which no hello is answered, ever: who accepted it does
- * not serve it (see rpc_plain.c). It is dialled anew. */
-void peer_leave_stranger(struct peer *p, uint64_t now);
 /* Whether it has no connection and a dialler that may be dead. A tunnel's
  * connects again by itself. */
 bool peer_must_redial(const struct peer *p, uint64_t now);

@@ -9,20 +9,12 @@
 
 #include <nng/nng.h>
 #include <stdbool.h>
-#include <uv.h>
 
 #include "common/attr.h"
 
-struct plain_watch;
-
 /* Listens at `url` on a REP socket; an ipc:// socket is open to our own account,
- * or also to listen_group, and opened anew when NNG has stopped accepting: by
- * *watch_r (NULL for other addresses), which ends before the socket. Main thread.
- * An NNG error, or 0. */
-MUST_CHECK int rpc_plain_listen(uv_loop_t *loop, nng_socket socket,
-    const char *url, struct plain_watch **watch_r);
-/* The loop must turn once more. */
-void plain_watch_free(struct plain_watch **w);
+ * or also to listen_group. Main thread. An NNG error, or 0. */
+MUST_CHECK int rpc_plain_listen(nng_socket socket, const char *url);
 
 /* Whether operators' calls (ADMIN rows) are taken of this link. On an ipc://
  * socket from root and from our own account, which could read all we hold

@@ -22,6 +22,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "common/nng_mend.h"
 #include "common/rpc_limits.h"
 #include "common/rpc_links.h"
 #include "common/rpc_plain.h"
@@ -299,6 +300,7 @@ rpc_server_new(uv_loop_t *loop, const char *url, size_t in_flight_max,
 	struct rpc_server *s = mem_zalloc(sizeof(*s));
 	int rv;
 
+	nng_mend();
 	s->loop = loop;
 	s->fn = fn;
 	s->arg = arg;
@@ -314,7 +316,7 @@ rpc_server_new(uv_loop_t *loop, const char *url, size_t in_flight_max,
 		    RPC_MESSAGE_MAX);
 		works_watch_pipes(s);
 		rv = s->tls ? tunnel_listen(&s->tunnel, &s->doors, s->socket,
-		    url) : rpc_plain_listen(loop, s->socket, url, &s->watch);
+		    url) : rpc_plain_listen(s->socket, url);
 		if (rv == 0) {
 			rv = works_start(s);
 		}
@@ -374,7 +376,6 @@ rpc_server_free(struct rpc_server **sp)
 	for (size_t i = 0; i < s->work_len; i++) {
 		nng_aio_stop(s->work[i]->aio);
 	}
-	plain_watch_free(&s->watch);
 	tunnel_unlisten(&s->tunnel);
 	if (nng_socket_id(s->socket) > 0) {
 		nng_close(s->socket);

@@ -69,7 +69,6 @@ struct rpc_server {
 	bool closing;
 	bool closed; /* NNG and inbox are gone */
 	bool tls;                  /* callers have certificates */
-	struct plain_watch *watch;    /* owned; NULL: not ipc:// */
 	struct tunnel_callee *tunnel; /* owned; NULL: no TLS */
 	struct tunnel_doors doors; /* and by which of them each came */
 	uint64_t version_logged_ms;

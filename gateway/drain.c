@@ -78,7 +78,8 @@ tell_share(struct drain *d)
 static bool
 nothing_left(const struct drain *d)
 {
-	return server_sockets(d->gw->server) == 0 &&
+	return !server_listens(d->gw->server) &&
+	    server_sockets(d->gw->server) == 0 &&
 	    d->gw->conns->count == 0 &&
 	    presence_pending(d->gw->presence) == 0 &&
 	    receipts_pending(d->gw->receipts) == 0;

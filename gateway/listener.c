@@ -30,12 +30,17 @@
 #define ACCEPTS_A_TURN 64
 /* Out of file descriptors: try again after so long. */
 #define PAUSE_MS 100
+/* At the end: a round trip to whoever is in the middle of connecting. */
+#define FINISH_MS 250
+/* Where a TCP header has its flags. */
+#define TCP_FLAGS_AT 13
 
 struct listener {
 	struct listener_conf conf;
 	int fd;
 	uv_poll_t poll;
-	uv_timer_t pause;
+	uv_timer_t timer;
+	bool finishing;
 	unsigned handles; /* not yet closed */
 };
 
@@ -140,7 +145,9 @@ pause_accepting(struct listener *l, int error)
 	log_warn("accept_failed", "error=\"%s\" "
 	    "remedy=\"raise the limit of open files\"", strerror(error));
 	uv_poll_stop(&l->poll);
-	uv_timer_start(&l->pause, on_pause_over, PAUSE_MS, 0);
+	if (!l->finishing) {
+		uv_timer_start(&l->timer, on_pause_over, PAUSE_MS, 0);
+	}
 }
 
 /* False: none is left, or none can be taken now. */
@@ -201,9 +208,9 @@ listener_new(const struct listener_conf *conf)
 	l->fd = fd;
 	l->handles = 2;
 	uv_poll_init(conf->loop, &l->poll, fd);
-	uv_timer_init(conf->loop, &l->pause);
+	uv_timer_init(conf->loop, &l->timer);
 	l->poll.data = l;
-	l->pause.data = l;
+	l->timer.data = l;
 	uv_poll_start(&l->poll, UV_READABLE, on_readable);
 	log_info("listening", "address=%s", conf->address);
 	return l;
@@ -219,24 +226,67 @@ on_closed(uv_handle_t *handle)
 	}
 }
 
-void
-listener_finish(struct listener **lp)
+/* Packets that the kernel would take for the port are dropped; so they are sent
+ * again, and find it closed. */
+static void
+drop_packets(struct listener *l, const struct sock_filter *filter, size_t len)
 {
-	/* Else a connection that the kernel takes between our last accept and
-	 * the close would be reset with its request unread. A packet dropped
-	 * here is sent again, and then refused. */
-	struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
-	const struct sock_fprog all = { .len = 1, .filter = &drop };
-	struct listener *l = *lp;
+	const struct sock_fprog program = { .len = (unsigned short)len,
+		.filter = (struct sock_filter *)filter };
 
-	if (l == NULL) {
-		return;
+	(void)setsockopt(l->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
+	    sizeof(program));
+}
+
+static void
+close_port(struct listener *l)
+{
+	uv_poll_stop(&l->poll);
+	uv_timer_stop(&l->timer);
+	if (l->fd >= 0) {
+		close(l->fd);
+		l->fd = -1;
 	}
-	(void)setsockopt(l->fd, SOL_SOCKET, SO_ATTACH_FILTER, &all,
-	    sizeof(all));
+}
+
+static void
+on_finished(uv_timer_t *timer)
+{
+	static const struct sock_filter all[] = {
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	struct listener *l = timer->data;
+
+	drop_packets(l, all, ARRAY_LEN(all));
 	while (accept_some(l)) {
 	}
-	listener_free(lp);
+	close_port(l);
+}
+
+void
+listener_finish(struct listener *l)
+{
+	static const struct sock_filter beginnings[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, TCP_FLAGS_AT),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, TH_SYN, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+
+	if (l->finishing) {
+		return;
+	}
+	l->finishing = true;
+	/* To whom the kernel has answered, he is connected; were the port closed
+	 * before his next packet, he would be reset with his request unread. */
+	drop_packets(l, beginnings, ARRAY_LEN(beginnings));
+	uv_timer_start(&l->timer, on_finished, FINISH_MS, 0);
+}
+
+bool
+listener_is_open(const struct listener *l)
+{
+	return l->fd >= 0;
 }
 
 void
@@ -248,8 +298,7 @@ listener_free(struct listener **lp)
 		return;
 	}
 	*lp = NULL;
-	uv_poll_stop(&l->poll);
-	close(l->fd);
+	close_port(l);
 	uv_close((uv_handle_t *)&l->poll, on_closed);
-	uv_close((uv_handle_t *)&l->pause, on_closed);
+	uv_close((uv_handle_t *)&l->timer, on_closed);
 }

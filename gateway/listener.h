@@ -28,8 +28,11 @@ struct listener_conf {
 
 /* NULL (and a log_error naming address and `listen`) when it cannot listen. */
 MUST_CHECK struct listener *listener_new(const struct listener_conf *conf);
-/* Hands on all that is connected, refuses the rest and frees. */
-void listener_finish(struct listener **l);
+/* Hands on all that is connected, or in the middle of it, and then closes the
+ * port: a quarter of a second later. Harmless again. */
+void listener_finish(struct listener *l);
+/* Whether the port is not closed yet. */
+bool listener_is_open(const struct listener *l);
 /* Safe to call twice (clears the pointer). The loop has to turn once more. */
 void listener_free(struct listener **l);
 

@@ -43,7 +43,7 @@ struct server {
 	struct gateway *gw;             /* borrowed */
 	struct lws_context *context;    /* the library clears it at the end */
 	struct lws_vhost *vhost;
-	struct listener *listener;      /* owned; NULL: stopped */
+	struct listener *listener;      /* owned */
 	struct proxied *proxied;        /* owned; NULL: no proxy_protocol */
 	size_t sockets;
 };
@@ -318,7 +318,13 @@ server_new(struct gateway *gw)
 void
 server_stop_listening(struct server *s)
 {
-	listener_finish(&s->listener);
+	listener_finish(s->listener);
+}
+
+bool
+server_listens(const struct server *s)
+{
+	return listener_is_open(s->listener);
 }
 
 void

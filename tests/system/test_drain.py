@@ -134,6 +134,34 @@ async def test_http_requests_in_flight_are_finished(new_stack):
     assert gateway.end_terminate() == 0
 
 
+async def test_who_is_in_the_middle_of_connecting_is_served(new_stack):
+    """To whom the kernel has answered, he is connected, though his last packet
+    of the greeting, here with his request, has yet to come."""
+    stack = new_stack()
+    gateway = stack.gateways[0]
+    links = []
+    for _ in range(5):
+        link = socket.socket()
+        link.settimeout(DEADLINE)
+        # On whoever connects, Linux takes it as: acknowledge with what is sent.
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1)
+        link.connect((gateway.host, gateway.port))
+        links.append(link)
+    before = len(gateway.log_text())
+    gateway.begin_terminate()
+    gateway.wait_log("drain ", before)
+    for link in links:
+        link.sendall(b"GET / HTTP/1.1\r\nHost: parley.test\r\n\r\n")
+    for link in links:
+        answer = http.client.HTTPResponse(link)
+        answer.begin()
+        assert answer.status == 200
+        link.close()
+    assert gateway.end_terminate() == 0
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((gateway.host, gateway.port), DEADLINE)
+
+
 def ask_until(gateway, account, stop, outcome):
     """Requests, each over a connection of its own. One that was taken is
     answered; else there was no connection."""
