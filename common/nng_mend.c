@@ -137,8 +137,8 @@ nng_mend(void)
 
 	for (size_t i = 0; i < ARRAY_LEN(faults) && !done; i++) {
 		metric_counter_fn("parley_nng_mended_total", faults[i].label,
-		    "Times that NNG was kept from losing a connection's or a "
-		    "listener's end", count_value, faults[i].count);
+		    "Times that NNG was kept from what can lose it a "
+		    "connection's or a listener's end", count_value, faults[i].count);
 	}
 	done = true;
 }

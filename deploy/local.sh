@@ -34,7 +34,7 @@
 #   PARLEY_BIND        address of the gateways (127.0.0.1; 0.0.0.0: the network)
 #   PARLEY_ADMIN_PORT  first of 60 ports for /readyz and /metrics (9100)
 #   PARLEY_PUBLIC_URL  as browsers see it (http://localhost:PORT)
-#   PARLEY_RUN_DIR     another place than .run, relative to the repository: a
+#   PARLEY_RUN_DIR     another place than .run, absolute or in the repository: a
 #                      second stack beside the first (with ports of its own)
 #   PARLEY_BUILD_DIR   programs built already, taken as they are (build/dev)
 # Any other setting (docs/config.md) given as PARLEY_... reaches the processes.
@@ -45,7 +45,10 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # Relative to the repository: sockets are named by it.
 STATE=${PARLEY_RUN_DIR:-.run}
-RUN=$ROOT/$STATE
+case $STATE in
+/*) RUN=$STATE ;;
+*) RUN=$ROOT/$STATE ;;
+esac
 KINDS='chatd presenced gateway'
 COUNT_MAX=20
 # shellcheck disable=SC2034
