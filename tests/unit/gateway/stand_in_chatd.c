@@ -11,6 +11,7 @@
  *   mute     stored and published, but never answered
  *   early    its receipt is published before its answer is sent
  *   flood    1000 events of 1 KiB follow to everyone
+ *   secret   from now on nobody is answered who asks what he missed
  *
  * Tokens: token-ann, token-bob; token-old has expired; all others are unknown.
  *
@@ -66,6 +67,7 @@ static bool new_chat_made;
 static struct bus *bus;
 static struct buf delayed; /* the event of a `late` message, for bob */
 static int delayed_for = -1;
+static bool is_secret;
 
 static struct uuid
 fixed_uuid(uint8_t n)
@@ -290,6 +292,9 @@ on_catch_up(struct rpc_in *in)
 	uint32_t asked, count = 0;
 	bool knows_new = false;
 
+	if (is_secret) {
+		return;
+	}
 	rd_init(&r, in->frame.body, in->frame.body_len);
 	get_catch_up_head(&r, &head);
 	asked = rd_u32(&r);
@@ -556,6 +561,7 @@ on_send_message(struct rpc_in *in, struct json_object *obj)
 	content = json_object_get_string(v);
 	seq = store(sender, &front, content);
 	tell_message(&in->frame, sender, seq);
+	is_secret = is_secret || strcmp(content, "secret") == 0;
 	if (strcmp(content, "mute") == 0) {
 		return;
 	}

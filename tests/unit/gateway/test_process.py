@@ -372,6 +372,35 @@ def test_lost_event_is_caught_up(stack):
     run(go())
 
 
+def test_who_is_far_ahead_waits_but_not_for_ever(make_stack):
+    """Ann hears her own messages, and none of Bob's between them. She has to wait
+    until she has caught up; when that fails, an answer is better than none."""
+    stack = make_stack(**{"request-timeout": "4s"})
+
+    async def go():
+        ann, bob = await connect(stack, "ann"), await connect(stack, "bob")
+        await bob.say("secret")
+        await ann.wait(is_seq(1))
+        last = 1
+        with pytest.raises(asyncio.TimeoutError):
+            while last < 200:
+                await bob.say("lose")
+                await bob.wait(is_seq(last + 1))
+                await ann.say("mine")
+                last += 2
+                await ann.wait(is_seq(last), 1)
+        assert last > 60, last
+        assert stack.metric("parley_gateway_catch_ups_failed_total") == 0
+        await ann.wait(is_seq(last), 8)
+        assert stack.metric("parley_gateway_catch_ups_failed_total") == 1
+        for _ in range(70):
+            last += 1
+            await ann.say("mine again")
+            await ann.wait(is_seq(last), 8)
+        assert len(ann.seqs()) == len(set(ann.seqs()))
+    run(go())
+
+
 def test_doubled_event_is_written_once(stack):
     async def go():
         ann, bob = await connect(stack, "ann"), await connect(stack, "bob")
