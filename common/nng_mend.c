@@ -48,13 +48,17 @@ static struct {
 /* Within NNG's nng_stream_send. */
 static _Thread_local bool nng_sends;
 
-/* The function that would be called if ours were not there. */
+/* The function that would be called if ours were not there; found once. */
 static void *
-next_of(const char *name)
+next_of(_Atomic(void *) *known, const char *name)
 {
-	void *fn = dlsym(RTLD_NEXT, name);
+	void *fn = atomic_load(known);
 
-	assert(fn != NULL);
+	if (fn == NULL) {
+		fn = dlsym(RTLD_NEXT, name);
+		assert(fn != NULL);
+		atomic_store(known, fn);
+	}
 	return fn;
 }
 
@@ -77,11 +81,9 @@ end_if_lost(nng_aio *aio)
 void
 nng_stream_recv(nng_stream *stream, nng_aio *aio)
 {
-	static _Atomic(stream_fn *) next;
+	static _Atomic(void *) known;
+	stream_fn *next = (stream_fn *)next_of(&known, "nng_stream_recv");
 
-	if (next == NULL) {
-		next = (stream_fn *)next_of("nng_stream_recv");
-	}
 	next(stream, aio);
 	end_if_lost(aio);
 }
@@ -89,11 +91,9 @@ nng_stream_recv(nng_stream *stream, nng_aio *aio)
 void
 nng_stream_send(nng_stream *stream, nng_aio *aio)
 {
-	static _Atomic(stream_fn *) next;
+	static _Atomic(void *) known;
+	stream_fn *next = (stream_fn *)next_of(&known, "nng_stream_send");
 
-	if (next == NULL) {
-		next = (stream_fn *)next_of("nng_stream_send");
-	}
 	nng_sends = true;
 	next(stream, aio);
 	nng_sends = false;
@@ -103,12 +103,10 @@ nng_stream_send(nng_stream *stream, nng_aio *aio)
 ssize_t
 sendmsg(int fd, const struct msghdr *msg, int flags)
 {
-	static _Atomic(sendmsg_fn *) next;
+	static _Atomic(void *) known;
+	sendmsg_fn *next = (sendmsg_fn *)next_of(&known, "sendmsg");
 	ssize_t n;
 
-	if (next == NULL) {
-		next = (sendmsg_fn *)next_of("sendmsg");
-	}
 	n = next(fd, msg, flags);
 	if (n < 0 && errno == EPIPE && nng_sends) {
 		atomic_fetch_add(&counts.greetings, 1);
