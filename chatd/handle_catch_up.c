@@ -47,7 +47,8 @@ enum second_step {
 	SECOND_LOWEST,
 	SECOND_CHANGES,
 	SECOND_MEMBERS,
-	SECOND_READS,     /* these three only if away_ms */
+	SECOND_READS,     /* these four only if away_ms */
+	SECOND_OWN_READS,
 	SECOND_DELIVERED,
 	SECOND_STATUSES,
 };
@@ -239,6 +240,22 @@ add_reads(struct catch_up *g, uint32_t *count, struct buf *json)
 	}
 }
 
+/* What other sessions of the user have read. */
+static void
+add_own_reads(struct catch_up *g, uint32_t *count, struct buf *json)
+{
+	for (size_t i = 0; i < db_rows(g->second, SECOND_OWN_READS); i++) {
+		struct uuid chat;
+		int64_t seq, unread;
+
+		store_own_reads_read(g->second, SECOND_OWN_READS, i, &chat,
+		    &seq, &unread);
+		buf_reset(json);
+		view_unread_changed(json, &chat, unread, NULL);
+		add_part(g, count, PART_RECEIPT, &chat, seq, json);
+	}
+}
+
 static size_t
 statuses_count(const struct catch_up *g)
 {
@@ -297,6 +314,7 @@ on_statuses(void *arg, const bool *online)
 	if (!more && g->head.away_ms > 0) {
 		add_delivered(g, &count, &json);
 		add_reads(g, &count, &json);
+		add_own_reads(g, &count, &json);
 		add_statuses(g, &count, online + g->added_count +
 		    g->changes.people_count, &json);
 	}
@@ -373,6 +391,8 @@ submit_second(struct catch_up *g)
 	missed_changes_steps(u, user, g->known, g->known_count);
 	if (g->head.away_ms > 0) {
 		store_reads_step(u, user,
+		    (int64_t)g->head.away_ms + AWAY_MARGIN_MS);
+		store_own_reads_step(u, user,
 		    (int64_t)g->head.away_ms + AWAY_MARGIN_MS);
 		store_announced_step(u, user,
 		    (int64_t)g->head.away_ms + AWAY_MARGIN_MS);

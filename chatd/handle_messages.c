@@ -99,7 +99,7 @@ tell_own_sessions(struct request *r, const struct uuid *chat)
 	struct event e = { .kind = EVENT_FRAME, .trace = r->frame->trace,
 		.chat = *chat, .skip_session = r->frame->session };
 
-	view_unread_changed(&json, chat, NULL);
+	view_unread_changed(&json, chat, 0, NULL);
 	e.json = (const char *)json.data;
 	e.json_len = json.len;
 	events_to_user(r->svc->events, &r->frame->user, &e);
@@ -130,7 +130,7 @@ on_read(void *arg, struct db_result *res)
 		tell_own_sessions(r, &chat);
 		tell_others(r, &chat, res, &moved);
 	}
-	view_unread_changed(&r->body, &chat, r->fields.request_id);
+	view_unread_changed(&r->body, &chat, 0, r->fields.request_id);
 	request_answer(r);
 }
 

@@ -417,6 +417,26 @@ store_reads_read(const struct db_result *r, unsigned step, size_t i,
 }
 
 void
+store_own_reads_step(struct db_unit *u, const struct uuid *user,
+    int64_t away_ms)
+{
+	db_step(u, SQL_catch_up_own_reads);
+	db_put_uuid(u, user);
+	db_put_i64(u, away_ms);
+}
+
+void
+store_own_reads_read(const struct db_result *r, unsigned step, size_t i,
+    struct uuid *chat_r, int64_t *seq_r, int64_t *unread_r)
+{
+	struct db_row row = db_row(r, step, i);
+
+	*chat_r = db_get_uuid(&row);
+	*seq_r = db_get_int(&row);
+	*unread_r = db_get_int(&row);
+}
+
+void
 store_announced_step(struct db_unit *u, const struct uuid *user,
     int64_t away_ms)
 {

@@ -108,6 +108,10 @@ void store_reads_step(struct db_unit *u, const struct uuid *user,
     int64_t away_ms);
 void store_reads_read(const struct db_result *r, unsigned step, size_t row,
     struct uuid *chat_r, struct uuid *reader_r, int64_t *seq_r);
+void store_own_reads_step(struct db_unit *u, const struct uuid *user,
+    int64_t away_ms);
+void store_own_reads_read(const struct db_result *r, unsigned step, size_t row,
+    struct uuid *chat_r, int64_t *seq_r, int64_t *unread_r);
 void store_announced_step(struct db_unit *u, const struct uuid *user,
     int64_t away_ms);
 void store_announced_read(const struct db_result *r, unsigned step, size_t row,

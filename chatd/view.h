@@ -64,7 +64,7 @@ void view_chat_read(struct buf *b, const struct uuid *chat,
     const struct uuid *reader);
 /* {"type":"unread_changed",...} */
 void view_unread_changed(struct buf *b, const struct uuid *chat,
-    const char *request_id);
+    int64_t unread, const char *request_id);
 
 /* ---- view_chat.c ------------------------------------------------------------------- */
 

@@ -141,7 +141,7 @@ view_chat_read(struct buf *b, const struct uuid *chat,
 
 void
 view_unread_changed(struct buf *b, const struct uuid *chat,
-    const char *request_id)
+    int64_t unread, const char *request_id)
 {
 	struct json_out j;
 
@@ -149,7 +149,7 @@ view_unread_changed(struct buf *b, const struct uuid *chat,
 	json_obj(&j);
 	json_key_str(&j, "type", "unread_changed");
 	json_key_uuid(&j, "chat_id", chat);
-	json_key_int(&j, "unread_messages", 0);
+	json_key_int(&j, "unread_messages", unread);
 	if (request_id != NULL) {
 		json_key_str(&j, "request_id", request_id);
 	}

@@ -94,7 +94,7 @@ enum catch_up_kind {
 	PART_CHAT_LOST = 2,  /* the user is no member (any more); json may be
 	                      * empty */
 	PART_MESSAGE = 3,    /* json: new_message with catch_up; seq */
-	PART_RECEIPT = 4,    /* json: chat_read or messages_delivered */
+	PART_RECEIPT = 4,    /* json: what was read or delivered */
 	PART_CHANGE = 5,     /* json: what of a group has changed, as of
 	                      * `version`; all of one version belong together */
 	PART_STATUS = 6,     /* json: user_status_changed */

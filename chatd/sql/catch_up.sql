@@ -63,6 +63,15 @@ WHERE me.user_id = $1::uuid AND x.user_id <> $1::uuid
 	AND x.last_read_at > now() - $2::bigint * interval '1 millisecond'
 ORDER BY x.last_read_at DESC LIMIT 1000
 
+-- name: catch_up_own_reads
+-- What the user, by another session, has read within the last $2 ms, and how much
+-- is unread now.
+SELECT me.chat_id, me.read_seq, c.last_seq - me.read_seq - me.own_unread
+FROM members me JOIN chats c ON c.id = me.chat_id
+WHERE me.user_id = $1::uuid
+	AND me.last_read_at > now() - $2::bigint * interval '1 millisecond'
+ORDER BY me.last_read_at DESC LIMIT 1000
+
 -- name: catch_up_delivered
 -- The user's own messages, among the last 500 of each chat in which something
 -- was announced within the last $2 ms, that are delivered and not yet read.

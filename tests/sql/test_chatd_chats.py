@@ -595,6 +595,12 @@ def test_catch_up_tells_receipts_of_the_time_away(bench):
     assert first and parts[1][3]["reader_user_id"] == str(b.user)
     assert parts[1][2] == 2
     assert a.catch_up({chat: (3, True)})[1] == []
+    # What he has read himself, his other session may not have heard of.
+    own = b.catch_up({chat: (3, True)}, away_ms=1000)[1]
+    assert [p[3] for p in own] == [
+        {"type": "unread_changed", "chat_id": str(chat),
+         "unread_messages": 1}]
+    assert own[0][2] == 2
 
 
 # ---- faults ---------------------------------------------------------------------

@@ -170,6 +170,8 @@ class Scene:
         self.ann = await person(stack, 0)
         self.ben = await person(stack, 1)
         self.cid = await person(stack, 1)
+        self.ben_elsewhere = await Session.open(stack.gateways[-1],
+                                                self.ben.account)
         self.chat = await private_chat(self.ann, self.ben)
         self.group = await self.new_group()
         self.lenient()
@@ -179,7 +181,7 @@ class Scene:
         return self
 
     def lenient(self):
-        for one in (self.ann, self.ben, self.cid):
+        for one in (self.ann, self.ben, self.ben_elsewhere, self.cid):
             one.invariants.lenient = True
 
     async def new_group(self, name="Group"):
@@ -254,6 +256,10 @@ def kinds(scene):
             said and said["message"]["id"] in f["message_ids"]),
         "read": Kind("chat_read", read, ann, lambda f: f["type"] == "chat_read"
                      and f["chat_id"] == scene.chat),
+        "read elsewhere": Kind(
+            "unread_changed", read, scene.ben_elsewhere,
+            lambda f: f["type"] == "unread_changed" and
+            f["chat_id"] == scene.chat and f["unread_messages"] == 0),
         "group made": Kind(
             "group_chat_created", new_group, ben,
             lambda f: f["type"] == "group_chat_created" and
@@ -281,8 +287,8 @@ def kinds(scene):
     }
 
 
-NAMES = ["message", "delivered", "read", "group made", "name", "description",
-         "admin", "removed", "lost", "added"]
+NAMES = ["message", "delivered", "read", "read elsewhere", "group made",
+         "name", "description", "admin", "removed", "lost", "added"]
 
 
 async def each_kind(stack, fault):
@@ -298,7 +304,8 @@ async def each_kind(stack, fault):
         await scene.fence()
         count = sum(kind.heard(f) for f in kind.who.frames[mark:])
         # Receipts, and that a chat is gone, may be said again: they say the same.
-        assert count == 1 or name in ("read", "delivered", "lost"), \
+        assert count == 1 or name in (
+            "read", "read elsewhere", "delivered", "lost"), \
             (name, count)
 
 
