@@ -190,8 +190,9 @@ app_fini(void)
 	if (gw == NULL) {
 		return;
 	}
-	server_free(&gw->server);
+	/* First: closing the server turns the loop, and the drain asks it. */
 	drain_free();
+	server_free(&gw->server);
 	presence_free(&gw->presence);
 	static_files_free(&gw->files);
 	media_free(&gw->media);

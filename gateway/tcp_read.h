@@ -12,8 +12,8 @@
 
 #include "common/attr.h"
 
-/* False: it cannot be told, as it is no TCP socket or bytes arrive faster than
- * one can look. */
+/* False: it cannot be told, as it is no TCP socket, its connection was reset, or
+ * bytes arrive faster than one can look. */
 MUST_CHECK bool tcp_read_count(int fd, uint64_t *count_r);
 
 #endif

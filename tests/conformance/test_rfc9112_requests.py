@@ -4,6 +4,9 @@ could read in two ways.
 SPDX-License-Identifier: MIT
 """
 
+import contextlib
+import time
+
 import pytest
 
 from library_limits import SINCE_4_3, library_limit
@@ -100,6 +103,29 @@ def test_a_body_pipelined_behind_a_request_ends_the_connection(
     data, _ = raw.rest()
     if headers or method in ("POST", "PUT"):
         assert not data, data
+    with Raw(gateway) as other:
+        healthy(other)
+
+
+@pytest.mark.parametrize("also", ["the end", "more"])
+def test_what_comes_just_then_does_not_hide_that_a_body_was_pipelined(gateway, also):
+    # The end counts as a byte in the kernel's account of what came.
+    body = '{"password":"a wrong password without a username"}'
+    second = ("POST /api/login HTTP/1.1\r\nHost: x\r\n"
+              f"Content-Length: 5000\r\n\r\n{body}")
+    for i in range(400):
+        with Raw(gateway) as raw:
+            raw.send(GET + second + GET * 50)
+            if i % 2:
+                with contextlib.suppress(Ended):
+                    raw.fill()
+            else:
+                time.sleep(i * 5e-6)
+            if also == "more":
+                raw.send(GET)
+            else:
+                raw.end_sending()
+            raw.rest()
     with Raw(gateway) as other:
         healthy(other)
 
