@@ -137,17 +137,25 @@ wish(struct conn *c, uint64_t delay_ms)
 
 /* ---- wishes ------------------------------------------------------------- */
 
+/* Events may be missing since then. */
+static void
+miss_since(struct conn_catchup *w, uint64_t since_ms)
+{
+	if (since_ms != 0 &&
+	    (w->missed_since_ms == 0 || since_ms < w->missed_since_ms)) {
+		w->missed_since_ms = since_ms;
+	}
+}
+
 void
 catchup_want_all(struct conn *c, uint64_t away_ms, uint32_t spread_ms)
 {
 	struct conn_catchup *w = &c->catchup;
+	uint64_t now = clock_mono_ms();
 
-	if (away_ms > UINT32_MAX) {
-		away_ms = UINT32_MAX;
-	}
 	w->all = true;
-	if (away_ms > w->away_ms) {
-		w->away_ms = (uint32_t)away_ms;
+	if (away_ms > 0) {
+		miss_since(w, away_ms < now ? now - away_ms : 1);
 	}
 	wish(c, random_below(spread_ms));
 }
@@ -269,9 +277,7 @@ wish_again(struct conn *c)
 	}
 	w->asking_len = 0;
 	w->all = w->all || w->asking_all;
-	if (w->asking_away_ms > w->away_ms) {
-		w->away_ms = w->asking_away_ms;
-	}
+	miss_since(w, w->asking_since_ms);
 }
 
 /* chatd has told all there was: holes it left open stay empty for ever. Those
@@ -482,6 +488,15 @@ put_chats(struct conn *c, struct buf *b, bool *later_r)
 	return count;
 }
 
+/* Until now: what waits to be asked, or is asked again, is about more each time. */
+static uint32_t
+missed_ms(uint64_t since_ms)
+{
+	uint64_t ms = since_ms != 0 ? clock_mono_ms() - since_ms + 1 : 0;
+
+	return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+}
+
 static void
 ask(struct conn *c)
 {
@@ -495,11 +510,11 @@ ask(struct conn *c)
 
 	sort_unknown(c);
 	w->asking_all = w->all;
-	w->asking_away_ms = w->away_ms;
+	w->asking_since_ms = w->missed_since_ms;
 	w->all = false;
-	w->away_ms = 0;
+	w->missed_since_ms = 0;
 	head.all_chats = w->asking_all;
-	head.away_ms = w->asking_away_ms;
+	head.away_ms = missed_ms(w->asking_since_ms);
 	put_catch_up_head(&body, &head);
 	at = body.len;
 	buf_put_u32(&body, 0);

@@ -78,13 +78,13 @@ struct conn_catchup {
 	unsigned failures;
 	/* Wishes; those for known chats stand in session_chat.want. */
 	bool all;            /* also which chats were gained and lost */
-	uint32_t away_ms;
+	uint64_t missed_since_ms; /* events may be missing since then; 0: none */
 	struct uuid *unknown; /* owned, CONN_UNKNOWN_MAX of them: chats met, not
 	                       * yet known; NULL: never met one */
 	unsigned unknown_len;
 	/* What the call in flight asks. */
 	bool asking_all;
-	uint32_t asking_away_ms;
+	uint64_t asking_since_ms;
 	struct uuid *asking; /* owned, as many; NULL: never asked for one */
 	unsigned asking_len;
 };

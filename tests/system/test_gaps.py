@@ -194,11 +194,12 @@ class Scene:
         return group
 
     async def fence(self):
-        """All that was published before has come."""
+        """All that was published before has come, and nothing is missing: who
+        has a gap reads up to the gap."""
         for one in (self.ann, self.ben):
             answer = await self.ann.say(self.chat, f"a fence {new_id()}")
-            seq = answer["message"]["seq"]
-            await one.until(lambda one=one, seq=seq: seq in {
+            seqs = set(range(1, answer["message"]["seq"] + 1))
+            await one.until(lambda one=one, seqs=seqs: seqs <= {
                 m["seq"] for m in one.messages(self.chat)}, "the fence")
 
 

@@ -2,7 +2,8 @@
  * A stand-in for chatd, and for presenced, on the real envelope and the real
  * bus, for tests of the gateway alone: `stand_in_chatd CHATD_URL PRESENCED_URL
  * REDIS_URL`. It keeps everything in memory, knows two people and one chat,
- * prints what presenced is told, and makes faults on demand. A message's
+ * prints what presenced is told and who asks what he missed in which time, and
+ * makes faults on demand. A message's
  * content says which:
  *
  *   lose     stored and answered, but its event is never published
@@ -292,11 +293,13 @@ on_catch_up(struct rpc_in *in)
 	uint32_t asked, count = 0;
 	bool knows_new = false;
 
+	rd_init(&r, in->frame.body, in->frame.body_len);
+	get_catch_up_head(&r, &head);
+	printf("catch_up %s %u\n", people[who].name, (unsigned)head.away_ms);
+	fflush(stdout);
 	if (is_secret) {
 		return;
 	}
-	rd_init(&r, in->frame.body, in->frame.body_len);
-	get_catch_up_head(&r, &head);
 	asked = rd_u32(&r);
 	buf_put_u8(&b, 0);
 	buf_put_u32(&b, 0);

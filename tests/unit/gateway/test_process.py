@@ -114,6 +114,13 @@ class Stack:
             return [line.strip() for line in f
                     if line.split()[0] in ("up", "down", "logged_out")]
 
+    def missed(self, who):
+        """The times for which he was asked what he missed, in ms."""
+        with open(os.path.join(self.dir, "stand-in.log")) as f:
+            lines = [line.split() for line in f]
+        return [int(words[2]) for words in lines
+                if words[:2] == ["catch_up", who]]
+
     def said(self, line):
         with open(os.path.join(self.dir, "stand-in.log")) as f:
             return line in [text.strip() for text in f]
@@ -463,6 +470,23 @@ def test_redis_gone_and_back(stack):
         await bob.wait(is_seq(3))
         assert bob.seqs() == [1, 2, 3]
     run(go())
+
+
+def test_what_is_asked_again_covers_the_time_meanwhile(make_stack):
+    """While nobody tells what was missed, more and more may be missing."""
+    stack = make_stack(**{"request-timeout": "1s"})
+
+    async def go():
+        ann = await connect(stack, "ann")
+        await ann.say("secret")
+        await ann.wait(is_seq(1))
+        stack.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+        await asyncio.to_thread(
+            wait_until, lambda: len(stack.missed("ann")) >= 3, "asked thrice")
+    run(go())
+    first, second, third = stack.missed("ann")[:3]
+    # One is given up after the timeout, before the next is asked.
+    assert 0 < first <= second - 1000 <= third - 2000, stack.missed("ann")
 
 
 def test_connecting_while_redis_is_away(stack):
