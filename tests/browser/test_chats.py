@@ -119,6 +119,7 @@ async def test_older_messages_come_by_scrolling_and_search_leads_to_them(
             "front_msg_id": new_id(), "content": text, "format": "text"}})
     await ben.until(lambda: len(ben.messages(chat_id)) == 260, "answers")
     ann.open_chat("Ben Chat")
+    ann.until(lambda: ann.texts()[-1:] == texts[-1:], "the end is not shown")
 
     # What is read stays where it is while older messages come above it.
     first = ann.js(

@@ -7,9 +7,12 @@ backwards.
 SPDX-License-Identifier: MIT
 """
 
+import contextlib
 from typing import NamedTuple
 
 import psycopg
+
+INSTALL_TRIES = 5
 
 TRIGGERS = """
 CREATE SCHEMA chaos;
@@ -85,7 +88,12 @@ class Oracle:
             autocommit=True)
 
     def install(self):
+        """The services run already, and lock the same tables in other orders."""
         with self.connect() as link:
+            for _ in range(INSTALL_TRIES - 1):
+                with contextlib.suppress(psycopg.errors.DeadlockDetected):
+                    link.execute(TRIGGERS)
+                    return
             link.execute(TRIGGERS)
 
     def sample(self):

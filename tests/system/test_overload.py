@@ -52,7 +52,10 @@ class Crowd:
                          "user_info for all")
 
     def make_chats(self):
-        """Each gets a chat of his own to write into."""
+        """Each gets a chat of his own to write into. Not while others connect: a
+        chatd that takes on little would tell those to come back later."""
+        for bee in self.swarm.bees:
+            self.make_chat(bee)
         self.swarm.until(lambda: all(b.chat for b in self.swarm.bees),
                          "chats")
 
@@ -60,19 +63,24 @@ class Crowd:
         frame = json.loads(payload)
         kind = frame["type"]
         if kind == "user_info":
-            self.send(bee, {"type": "create_private_chat",
-                            "user_id": frame["user"]["id"]})
+            bee.user = frame["user"]["id"]
         elif kind == "private_chat_created":
             bee.chat = frame["chat_item"]["id"]
         elif kind == "new_message" and \
                 frame["message"]["front_msg_id"] == bee.front:
             self.stored[bee.front] = frame["message"]["id"]
             self.answered(bee)
+        elif kind == "error" and bee.chat is None:
+            assert frame["reason"] == "unavailable", frame
+            self.make_chat(bee)
         elif kind == "error":
             self.reasons.add(frame["reason"])
             if frame["front_msg_id"] == bee.front:
                 self.refused[bee.front] = bee.sent_at
                 self.answered(bee)
+
+    def make_chat(self, bee):
+        self.send(bee, {"type": "create_private_chat", "user_id": bee.user})
 
     def answered(self, bee):
         self.slowest = max(self.slowest, time.monotonic() - bee.sent_at)
