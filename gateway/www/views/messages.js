@@ -44,6 +44,7 @@ export class Messages {
     }
     const anchor = this.#anchor();
     this.#rows(timeline);
+    $('older').hidden = timeline.loaded && !timeline.hasOlder;
     this.#restore(anchor);
     this.#edges(timeline);
   }
@@ -204,7 +205,6 @@ export class Messages {
     if (this.#placed && scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_PX) {
       this.#session.loadNewer();
     }
-    $('older').hidden = timeline.loaded && !timeline.hasOlder;
     $('to-end').hidden = store.following || !timeline.loaded;
     const unread = store.open?.unread_messages ?? 0;
     const badge = $('to-end').querySelector('.badge');
