@@ -117,9 +117,12 @@ def test_a_group_s_page_opens_as_soon_as_its_members_are_known(person,
     make_group(ann, "Slow")
     ann.find("#text").send_keys(Keys.ESCAPE)
     ann.gone("#chat-open")
+    ann.until(lambda: "Slow" in (ann.js("return localStorage['parley.snapshot']") or ""),
+              "nothing kept for the next page")
+    # What was last seen is shown before there is a line.
+    stack.chatds[0].pause()
     ann.driver.refresh()
     ann.row_says("Slow", "New group")
-    stack.chatds[0].pause()
     ann.open_chat("Slow")
     ann.click("#chat-info")
     stack.chatds[0].resume()

@@ -3,8 +3,9 @@
  *
  * Of what can go wrong, some is only a matter of time: `rate_limited` says how
  * long to wait, and `unavailable` may be repeated for requests that do no harm
- * when they are done twice (the caller knows which). Everything else is the
- * caller's to explain to people.
+ * when they are done twice (the caller knows which). What is asked while the line
+ * is being made waits until it is. Everything else is the caller's to explain to
+ * people.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -46,6 +47,7 @@ export class Requests {
     const backoff = new Backoff(500, 5_000);
     const request = { type, request_id: uuid(), ...fields };
     for (let repeats = 0; ; repeats += 1) {
+      await this.#whileConnecting();
       try {
         return await this.#once(request, answer);
       } catch (error) {
@@ -58,6 +60,17 @@ export class Requests {
         await pause(wait);
       }
     }
+  }
+
+  /* A line that is being made is there in a moment, or known to be lost: the page
+   * shows what it last saw before it is. */
+  #whileConnecting() {
+    return this.#connection.state === 'connecting' && new Promise((done) => {
+      const stop = this.#connection.on('state', () => {
+        stop();
+        done();
+      });
+    });
   }
 
   #once(request, answer) {
