@@ -96,7 +96,10 @@ async def test_a_stranger_gets_nothing_of_a_chat_and_changes_nothing(
     group = made["chat_item"]["id"]
     text = "between the two of us " + new_id()
     for chat_id in (private, group):
+        mark = ann.mark()
         await ann.say(chat_id, text)
+        # Ben's mark moves with it.
+        await ann.wait("messages_delivered", since=mark)
         before = await ann.ask("open_chat", chat_id=chat_id)
         marks = ann.mark(), ben.mark()
         answer, heard = await attack(eve, ann, request_name, chat_id)
